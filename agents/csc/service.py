@@ -1,0 +1,319 @@
+"""The science centre's agent: triggers telescopes, follows every campaign, archives everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from agents.csc.archivist import Archivist
+from agents.csc.campaign import FollowedCampaign
+from agents.csc.downloads import Downloads
+from agents.csc.triggering import NoTriggerError, Triggered, call_off, trigger, triggers_of
+from archive.archive import Archive
+from followup.clock import Clock
+from followup.errors import FollowupError
+from followup.names import CampaignName
+from followup.story import Runner
+from messaging.author import Author
+from messaging.courier import Courier
+from messaging.desk import Answer, Effect
+from messaging.journal import Journal
+from messaging.reader import Reader
+from messaging.records import StoredPacket
+from messaging.transaction import Transaction
+from voevent.errors import VOEventError
+from voevent.kinds import (
+    Closing,
+    Content,
+    Header,
+    Kind,
+    Receipt,
+    ReceiptOutcome,
+    Result,
+    Trigger,
+    Upload,
+    UploadState,
+)
+from voevent.notice import read_notice
+from voevent.packet import Packet, PacketId
+from voevent.parse import parse
+from voevent.read import read
+
+log = logging.getLogger(__name__)
+
+
+class BadAlertError(FollowupError):
+    """An alert cannot be read."""
+
+
+class CscAgent:
+    """Implements `messaging.courier.Desk` for the science centre.
+
+    Parameters
+    ----------
+    telescopes
+        Names of the telescopes enrolled now.
+    """
+
+    def __init__(
+        self,
+        *,
+        author: Author,
+        journal: Journal,
+        archive: Archive,
+        downloads: Downloads,
+        runner: Runner,
+        telescopes: Callable[[], Collection[str]],
+        sky: Clock,
+        wall: Clock,
+    ) -> None:
+        self.author = author
+        self.journal = journal
+        self.archive = archive
+        self.downloads = downloads
+        self.runner = runner
+        self.telescopes = telescopes
+        self.sky = sky
+        self.archivist = Archivist(journal, archive, wall)
+        self.courier: Courier | None = None
+        self.campaigns: dict[str, FollowedCampaign] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Drawing is not safe in two threads at once.
+        self._drawing = ThreadPoolExecutor(1, thread_name_prefix="drawing")
+
+    async def start(self, courier: Courier) -> None:
+        """Take up every campaign that is open."""
+        self.courier = courier
+        self._spawn(self.archivist.run())
+        for name, packets in (await self.journal.read(_open_campaigns)).items():
+            campaign = self._follow(CampaignName.parse(name), triggers_of(packets)[-1][1])
+            for packet in packets:
+                if not packet.received or packet.kind not in {Kind.UPLOAD, Kind.CLOSING}:
+                    continue
+                said = await self.journal.read(partial(_outcomes, packet=packet.id))
+                if ReceiptOutcome.RECEIVED in said and not any(outcome.final for outcome in said):
+                    header, content = read(parse(packet.raw))
+                    self._finish_later(campaign, packet.id, header, content)
+
+    async def stop(self) -> None:
+        """End all work here; the journal knows where to go on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._drawing.shutdown(wait=True, cancel_futures=True)
+
+    # --- what people and alert streams ask for -------------------------------------------------------
+
+    async def trigger(
+        self, raw: bytes, telescopes: Sequence[str] | None = None, *, drill: bool = False
+    ) -> list[Triggered]:
+        """Trigger telescopes on an alert.
+
+        Parameters
+        ----------
+        raw
+            The alert's bytes.
+        telescopes
+            Which; None for all that are enrolled.
+        drill
+            Whether to make it a drill, even if the alert does not say so.
+
+        Raises
+        ------
+        BadAlertError
+            When the bytes are not an alert that can be read.
+        NoTriggerError
+            When the alert cannot lead to a trigger, or a telescope is unknown.
+        """
+        try:
+            alert = parse(raw)
+            notice = read_notice(alert)
+        except VOEventError as error:
+            raise BadAlertError(
+                f"the alert cannot be read: {error}", hint="followup packet validate FILE"
+            ) from error
+        chosen = sorted(self.telescopes()) if telescopes is None else list(telescopes)
+        unknown = [name for name in chosen if name not in self.telescopes()]
+        if unknown or not chosen:
+            raise NoTriggerError(
+                f"unknown telescope: {', '.join(unknown)}" if unknown else "no telescope is enrolled",
+                hint=f"enrolled are: {', '.join(sorted(self.telescopes())) or 'none'}; "
+                "followup csc admit gft-NAME enrols one",
+            )
+
+        def work(transaction: Transaction) -> list[Triggered]:
+            return [
+                trigger(
+                    transaction,
+                    author=self.author,
+                    alert=alert,
+                    notice=notice,
+                    telescope=telescope,
+                    drill=drill or notice.drill,
+                    time=self.sky.now(),
+                )
+                for telescope in chosen
+            ]
+
+        triggered = await self.journal.write(work)
+        self._sent(triggered)
+        return triggered
+
+    async def call_off(self, name: CampaignName, reason: str) -> Triggered:
+        """Stop a campaign at its telescope.
+
+        Raises
+        ------
+        NoTriggerError
+            When there is no such campaign.
+        """
+        made = await self.journal.write(
+            lambda transaction: call_off(transaction, author=self.author, name=name, reason=reason)
+        )
+        self._sent([made])
+        return made
+
+    def _sent(self, triggered: Sequence[Triggered]) -> None:
+        if self.courier is not None:
+            self.courier.wake()
+        self.archivist.wake()
+        for made in triggered:
+            if made.packet is None:
+                continue
+            _, content = read(made.packet)
+            if isinstance(content, Trigger):
+                campaign = self.campaigns.get(str(made.campaign)) or self._follow(made.campaign, content)
+                campaign.triggered(made.packet, content)
+
+    # --- what telescopes say -------------------------------------------------------------------------
+
+    async def consider(self, packet: Packet, header: Header, content: Content) -> Answer:
+        """Take a packet into the archive; datasets and closings get their final answer later."""
+        why_not = await self.archivist.archived(packet.id)
+        if why_not:
+            return Answer(outcome=ReceiptOutcome.REFUSED, reason=f"it cannot be archived: {why_not}")
+        campaign = self.campaigns.get(header.campaign)
+        if campaign is None:
+            return Answer(
+                outcome=ReceiptOutcome.REFUSED, reason=f"the campaign {header.campaign} is not open here"
+            )
+        campaign.received(packet, content)
+        if isinstance(content, Result):
+            self._spawn(self._draw(partial(campaign.show_result, content)))
+        completed = isinstance(content, Upload) and content.state is UploadState.COMPLETED
+        if completed or isinstance(content, Closing):
+            return Answer(
+                outcome=ReceiptOutcome.RECEIVED,
+                reason="the answer follows when everything is archived and verified",
+                then=partial(self._finish_later, campaign, packet.id, header, content),
+            )
+        return Answer(outcome=ReceiptOutcome.ACCEPTED, reason="archived")
+
+    async def noted(
+        self, receipt: Packet, header: Header, content: Receipt, cited: StoredPacket | None
+    ) -> Effect | None:
+        """Follow what became of our triggers."""
+        self.archivist.wake()
+        campaign = self.campaigns.get(header.campaign)
+        if campaign is not None and cited is not None and cited.kind == Kind.TRIGGER:
+            campaign.trigger_answered(cited, content)
+        del receipt
+        return None
+
+    async def _draw(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._drawing, work)
+
+    def _finish_later(
+        self, campaign: FollowedCampaign, packet: PacketId, header: Header, content: Content
+    ) -> None:
+        del header
+        if isinstance(content, Upload):
+            self._spawn(self._archive_dataset(campaign, packet, content))
+        elif isinstance(content, Closing):
+            self._spawn(self._accept_closing(campaign, packet, content))
+
+    async def _archive_dataset(self, campaign: FollowedCampaign, packet: PacketId, upload: Upload) -> None:
+        campaign.download_begins(upload)
+        answer = await self.downloads.fetch(
+            campaign.name, upload, partial(campaign.download_progress, upload)
+        )
+        await self._answer(packet, answer)
+        campaign.download_ends(upload, answer)
+
+    async def _accept_closing(self, campaign: FollowedCampaign, packet: PacketId, closing: Closing) -> None:
+        """Accept a closing once every packet it lists is held."""
+        campaign.closing_begins(closing)
+        while True:
+            heard = self.archivist.done.listen()
+            missing = await asyncio.to_thread(self.archive.missing_packets, str(campaign.name))
+            if not missing:
+                break
+            campaign.closing_waits(missing)
+            await asyncio.shield(heard)
+        answer = Answer(
+            outcome=ReceiptOutcome.ACCEPTED, reason=f"all {len(closing.packets)} packets are archived"
+        )
+        await self._answer(packet, answer)
+        ledger = await asyncio.to_thread(self.archive.ledger, str(campaign.name))
+        campaign.closed(closing, ledger)
+        self.campaigns.pop(str(campaign.name), None)
+
+    async def _answer(self, packet: PacketId, answer: Answer) -> None:
+        if self.courier is None:
+            raise RuntimeError("the agent was not started")
+        await self.courier.answer(packet, answer)
+        self.archivist.wake()
+
+    # --- keeping track -------------------------------------------------------------------------------
+
+    def _follow(self, name: CampaignName, content: Trigger) -> FollowedCampaign:
+        loop = asyncio.get_running_loop()
+
+        def cancelled(why: str) -> None:
+            asyncio.run_coroutine_threadsafe(self._called_off(name, why), loop)
+
+        campaign = FollowedCampaign(name, content, clock=self.sky, on_cancel=cancelled)
+        self.campaigns[str(name)] = campaign
+        self.runner.follow(campaign.story)
+        return campaign
+
+    async def _called_off(self, name: CampaignName, why: str) -> None:
+        try:
+            await self.call_off(name, why)
+        except FollowupError:
+            log.exception("%s could not be called off", name)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work of the science centre ended with an error", exc_info=error)
+
+
+def _open_campaigns(reader: Reader) -> dict[str, list[StoredPacket]]:
+    """Campaigns with a trigger that was neither refused nor followed by an accepted closing."""
+    found = {}
+    for name in reader.campaigns():
+        packets = reader.packets(name)
+        triggers = [p for p in packets if p.kind == Kind.TRIGGER]
+        closings = [p for p in packets if p.kind == Kind.CLOSING]
+        closed = any(ReceiptOutcome.ACCEPTED in _outcomes(reader, packet=p.id) for p in closings)
+        declined = triggers and all(
+            {ReceiptOutcome.REFUSED, ReceiptOutcome.EXPIRED} & _outcomes(reader, packet=p.id)
+            for p in triggers
+        )
+        if triggers and not closed and not declined:
+            found[name] = packets
+    return found
+
+
+def _outcomes(reader: Reader, *, packet: PacketId) -> set[ReceiptOutcome]:
+    return {receipt.outcome for receipt in reader.receipts(packet)}

@@ -1,0 +1,162 @@
+"""From an alert to triggers: one packet a telescope, committed together with the alert's bytes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from followup.errors import FollowupError
+from followup.names import CampaignName
+from messaging.author import Author
+from messaging.records import StoredPacket, ToUser
+from messaging.transaction import Transaction
+from voevent.kinds import Cited, Kind, Trigger, TriggerAction
+from voevent.notice import Notice
+from voevent.packet import CiteKind, Packet
+from voevent.parse import parse
+from voevent.read import read
+
+NOTICE = "notice"
+"""Entry of a campaign's journal: an alert that led to a trigger, with its bytes."""
+
+TRIGGER_DEADLINE = timedelta(hours=6)
+"""A telescope that cannot be reached for so long is not triggered any more."""
+
+
+class NoTriggerError(FollowupError):
+    """An alert does not lead to a trigger."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Triggered:
+    """What an alert led to at one telescope: `packet` is None when it said nothing new."""
+
+    campaign: CampaignName
+    packet: Packet | None
+    reason: str = ""
+
+
+def trigger(
+    transaction: Transaction,
+    *,
+    author: Author,
+    alert: Packet,
+    notice: Notice,
+    telescope: str,
+    drill: bool,
+    time: datetime,
+) -> Triggered:
+    """Commit what an alert means for one telescope: a trigger, a better one, a retraction, or nothing new.
+
+    The same alert heard twice leads to one trigger: its entry is found in the campaign's journal.
+
+    Raises
+    ------
+    NoTriggerError
+        When the alert has no position and none is known from an earlier one.
+    """
+    name = CampaignName(notice.burst, telescope)
+    heard = [e.data["sha256"] for e in transaction.entries(str(name)) if e.what == NOTICE]
+    if alert.sha256 in heard:
+        return Triggered(campaign=name, packet=None, reason="this alert was heard before")
+    before = triggers_of(transaction.packets(str(name)))
+    last = before[-1][1] if before else None
+    if notice.retraction and last is None:
+        return Triggered(campaign=name, packet=None, reason="a retraction of a burst never triggered")
+    if notice.position is None and last is None:
+        raise NoTriggerError(
+            f"{alert.ivorn} gives no position for {notice.burst}",
+            hint="wait for an alert with a position, or give one: followup trigger --ra --dec --burst",
+        )
+    if notice.position is None and not notice.retraction:
+        return Triggered(campaign=name, packet=None, reason="it adds no position to what is known")
+    _note_alert(transaction, name, alert, time)
+    content = Trigger(
+        burst=notice.burst,
+        telescope=telescope,
+        action=TriggerAction.RETRACT if notice.retraction else TriggerAction.OBSERVE,
+        revision=len(before),
+        trigger_time=notice.trigger_time if notice.dates_burst or last is None else last.trigger_time,
+        position=None if notice.retraction else notice.position,
+        instrument=notice.instrument,
+        notice=alert.id,
+        features=notice.features,
+        reason="the burst was retracted" if notice.retraction else "",
+    )
+    return _send(transaction, author, name, content, before, drill=drill)
+
+
+def call_off(transaction: Transaction, *, author: Author, name: CampaignName, reason: str) -> Triggered:
+    """Commit a cancellation of a campaign: its telescope stops and closes it.
+
+    Raises
+    ------
+    NoTriggerError
+        When there is no such campaign.
+    """
+    before = triggers_of(transaction.packets(str(name)))
+    if not before:
+        raise NoTriggerError(f"there is no campaign {name}", hint="see: followup campaigns")
+    packet, last = before[-1]
+    if last.action is not TriggerAction.OBSERVE:
+        return Triggered(campaign=name, packet=None, reason="it was called off before")
+    content = Trigger(
+        burst=last.burst,
+        telescope=last.telescope,
+        action=TriggerAction.CANCEL,
+        revision=len(before),
+        trigger_time=last.trigger_time,
+        position=None,
+        instrument=last.instrument,
+        notice=last.notice,
+        reason=reason,
+    )
+    return _send(transaction, author, name, content, before, drill=packet.drill)
+
+
+def triggers_of(packets: list[StoredPacket]) -> list[tuple[StoredPacket, Trigger]]:
+    """Find the triggers among a campaign's packets, in order of commit."""
+    found = []
+    for packet in packets:
+        if packet.kind == Kind.TRIGGER:
+            _, content = read(parse(packet.raw))
+            if isinstance(content, Trigger):
+                found.append((packet, content))
+    return found
+
+
+def alert_of(data: Mapping[str, Any]) -> bytes:
+    """Bytes of the alert in a `NOTICE` entry."""
+    return base64.b64decode(data["raw"])
+
+
+def _note_alert(transaction: Transaction, name: CampaignName, alert: Packet, time: datetime) -> None:
+    raw = base64.b64encode(alert.raw).decode("ascii")
+    data = {"ivorn": alert.ivorn, "sha256": alert.sha256, "raw": raw}
+    transaction.note(str(name), NOTICE, data, time=time)
+
+
+def _send(
+    transaction: Transaction,
+    author: Author,
+    name: CampaignName,
+    content: Trigger,
+    before: list[tuple[StoredPacket, Trigger]],
+    *,
+    drill: bool,
+) -> Triggered:
+    cite = CiteKind.SUPERSEDES if content.action is TriggerAction.OBSERVE else CiteKind.RETRACTION
+    cites = (Cited(id=before[-1][0].id, cite=cite),) if before else ()
+    packet = author.compose(
+        transaction,
+        str(name),
+        content,
+        to=ToUser(name.telescope),
+        drill=drill,
+        cites=cites,
+        deadline_s=TRIGGER_DEADLINE.total_seconds(),
+    )
+    return Triggered(campaign=name, packet=packet)

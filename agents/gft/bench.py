@@ -1,0 +1,89 @@
+"""What the campaigns of one telescope's agent work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from agents.gft.observatory import Observatory
+from agents.gft.planning import Planner
+from agents.gft.reduction.calibration import Masters
+from followup.catalogue import ReferenceCatalogue
+from followup.clock import Clock
+from followup.site import Instrument, Site
+from followup.story import Runner
+from messaging.author import Author
+from messaging.journal import Journal
+from transfer.client import SftpStore
+from transfer.settings import SftpSettings
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """Everything shared between the campaigns of a telescope.
+
+    Attributes
+    ----------
+    folder
+        Where frames and products are kept, one folder a campaign.
+    simulated
+        Whether anything about this telescope is simulated: then all it says is a drill.
+    log_file
+        The agent's log (JSON lines), a part of what is uploaded at the end.
+    sky, wall
+        The telescope's clock and the machine's.
+    wake
+        Has the courier send what was just put into the outbox.
+    """
+
+    name: str
+    site: Site
+    instrument: Instrument
+    planner: Planner
+    observatory: Observatory
+    catalogue: ReferenceCatalogue
+    masters: Masters
+    journal: Journal
+    author: Author
+    sftp: SftpSettings
+    runner: Runner
+    folder: Path
+    log_file: Path | None
+    simulated: bool
+    sky: Clock
+    wall: Clock
+    wake: Callable[[], None] = lambda: None
+    reducing: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="reduction")
+    )
+    moving: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="sftp")
+    )
+    _store: SftpStore | None = field(default=None, init=False)
+
+    def store(self) -> SftpStore:
+        """Return the connection to the relay's store, kept from one transfer to the next (blocking)."""
+        if self._store is None:
+            self._store = SftpStore(self.sftp)
+        return self._store
+
+    async def reduce(self, work: Callable[[], T]) -> T:
+        """Run image processing in its own thread, in order."""
+        return await asyncio.get_running_loop().run_in_executor(self.reducing, work)
+
+    async def move(self, work: Callable[[], T]) -> T:
+        """Run a transfer in its own thread, in order."""
+        return await asyncio.get_running_loop().run_in_executor(self.moving, work)
+
+    def close(self) -> None:
+        """Release the threads and the connection."""
+        self.reducing.shutdown(wait=True, cancel_futures=True)
+        self.moving.shutdown(wait=True, cancel_futures=True)
+        if self._store is not None:
+            self._store.close()

@@ -1,0 +1,118 @@
+"""The papers of a campaign: pictures, tables and records that go into its datasets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agents.gft.record import Record
+from agents.gft.reduction.field import FieldReduction
+from followup.figures.finding_chart import finding_chart_figure
+from followup.figures.lightcurve import light_curve_figure
+from followup.figures.sed import sed_figure
+from followup.strategy import Decision
+from voevent.kinds import PhotometryPoint, Result
+
+
+def spoken(point: PhotometryPoint) -> str:
+    """One point of a light curve in words."""
+    if point.limit:
+        return f"{point.filter} > {point.mag:.2f} ({point.limit_sigma:.0f} sigma) at T0 + {point.t_s:.0f} s"
+    return f"{point.filter} = {point.mag:.2f} ± {point.mag_err or 0.0:.2f} at T0 + {point.t_s:.0f} s"
+
+
+def light_curve_picture(record: Record, result: Result) -> bytes:
+    """Draw the light curve so far (PNG; blocking)."""
+    return light_curve_figure(result.points, title=str(record.name), fit=result.fit)
+
+
+def sed_picture(record: Record, result: Result) -> bytes:
+    """Draw the SED (PNG; blocking)."""
+    return sed_figure(result.sed, title=str(record.name), epoch_s=result.epoch_s or 0.0, fit=result.fit)
+
+
+def task_papers(record: Record, field: FieldReduction, folder: Path, task: str) -> list[str]:
+    """Write what goes with a task's frames: photometry, light curve, finding chart (blocking).
+
+    Returns
+    -------
+    list of str
+        Paths relative to `folder`.
+    """
+    points, source, fit = field.result()
+    made = [_write(folder, f"products/photometry-{task}.csv", _photometry_csv(points))]
+    if points:
+        picture = light_curve_figure(points, title=str(record.name), fit=fit)
+        made.append(_write(folder, f"products/light-curve-{task}.png", picture))
+    image = field.deepest()
+    if image is not None and record.trigger is not None:
+        chart = finding_chart_figure(
+            image.pixels,
+            image.wcs,
+            circle=record.trigger.position,
+            source=source,
+            title=str(record.name),
+            subtitle=f"{record.trigger.telescope}, up to task {task}",
+        )
+        made.append(_write(folder, f"products/finding-chart-{task}.png", chart))
+    return made
+
+
+def campaign_papers(
+    folder: Path,
+    *,
+    lines: list[dict[str, Any]],
+    decisions: Sequence[Decision],
+    visibility: bytes,
+    log: list[str],
+) -> list[str]:
+    """Write a campaign's records: its journal, its log, its decisions, the picture of its night (blocking).
+
+    Returns
+    -------
+    list of str
+        Paths relative to `folder`.
+    """
+    journal = "".join(json.dumps(line, default=str, ensure_ascii=False) + "\n" for line in lines)
+    decided = json.dumps([asdict(decision) for decision in decisions], indent=1, ensure_ascii=False)
+    made = [
+        _write(folder, "logs/journal.jsonl", journal.encode()),
+        _write(folder, "logs/decisions.json", decided.encode() + b"\n"),
+        _write(folder, "logs/agent.jsonl", "".join(log).encode() or b"\n"),
+    ]
+    if visibility:
+        made.append(_write(folder, "logs/visibility.png", visibility))
+    return made
+
+
+def _photometry_csv(points: Sequence[PhotometryPoint]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["task", "t_s", "exposure_s", "filter", "mag_ab", "mag_err", "limit", "limit_sigma", "frames"]
+    )
+    for p in points:
+        err = "" if p.mag_err is None else f"{p.mag_err:.4f}"
+        writer.writerow(
+            [p.task, f"{p.t_s:.2f}", f"{p.exposure_s:g}", p.filter, f"{p.mag:.4f}", err, int(p.limit)]
+            + [f"{p.limit_sigma:g}", p.frames]
+        )
+    return text.getvalue().encode()
+
+
+def _write(folder: Path, path: str, content: bytes) -> str:
+    whole = folder / path
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    partial = whole.with_name(f".{whole.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(whole)
+    return path

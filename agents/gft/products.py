@@ -1,0 +1,173 @@
+"""What becomes of exposures while the night goes on: reduced, measured, reported, and made into datasets.
+
+A queue, worked off in order beside the exposures: a slow reduction never holds up the telescope, and a relay
+that is away never holds up the reduction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from agents.gft import papers
+from agents.gft.bench import Bench
+from agents.gft.frames import read_raw
+from agents.gft.record import Record
+from agents.gft.reduction.errors import ReductionError
+from agents.gft.reduction.field import FieldReduction
+from agents.gft.sending import Sending
+from followup.campaign import Exposure, What
+from followup.devices import RawFrame
+from followup.schedule import Task
+from voevent.kinds import Cited, Kind, Product, Result
+from voevent.packet import CiteKind
+
+log = logging.getLogger(__name__)
+
+_Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Products:
+    """Turns the exposures of one campaign into results and datasets.
+
+    Parameters
+    ----------
+    folder
+        The campaign's folder: ``raw/``, ``reduced/`` and ``products/`` below it.
+    """
+
+    def __init__(
+        self, bench: Bench, record: Record, *, folder: Path, field: FieldReduction, sending: Sending
+    ) -> None:
+        self.bench = bench
+        self.record = record
+        self.folder = folder
+        self.field = field
+        self.sending = sending
+        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._reduced: dict[str, str] = {}
+
+    async def exposed(self, exposure: Exposure, raw: RawFrame | None = None) -> None:
+        """Have a frame reduced; without `raw` it is read from the disk."""
+        await self._jobs.put(partial(self._reduce, exposure, raw))
+
+    async def task_ended(self, task: Task) -> None:
+        """Have a task's frames measured and reported, and its dataset sent."""
+        for name in task.filters:
+            await self._jobs.put(partial(self._measure, task, name))
+        await self._jobs.put(partial(self._dataset, task))
+
+    async def finish(self) -> None:
+        """Say that nothing more will come: `work` returns when all is done and archived."""
+        await self._jobs.put(None)
+
+    async def work(self) -> None:
+        """Work the queue off; return after `finish`, when every dataset is archived or given up."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            while (job := await self._jobs.get()) is not None:
+                await job()
+
+    async def _reduce(self, exposure: Exposure, raw: RawFrame | None) -> None:
+        path = self.folder / self.record.state.exposed[exposure.key]
+
+        def reduce() -> Path:
+            frame = raw if raw is not None else read_raw(path)
+            return self.field.reduce(frame, task=exposure.task, number=exposure.number).path
+
+        try:
+            reduced = await self.bench.reduce(reduce)
+        except (ReductionError, OSError) as error:
+            text = f"{exposure.key} could not be reduced: {error}"
+            self.record.story.say(text, level=logging.WARNING)
+            log.warning("%s", text, extra={"campaign": str(self.record.name)})
+        else:
+            self._reduced[exposure.key] = str(reduced.relative_to(self.folder))
+            log.info(
+                "reduced %s",
+                exposure.key,
+                extra={
+                    "event": "frame.reduced",
+                    "campaign": str(self.record.name),
+                    "exposure": exposure.key,
+                },
+            )
+
+    async def _measure(self, task: Task, filter_name: str) -> None:
+        series = f"{task.task_id}-{filter_name}"
+        frames = sum(key.startswith(f"{series}-") for key in self._reduced)
+        if not frames:
+            return
+        step = f"reduce:{series}"
+        self.record.story.begin(
+            step,
+            f"{task.task_id}: measure {frames} frames in {filter_name}",
+            "Search for a new source in the error circle, photometry on field stars, or an upper limit.",
+        )
+        points = await self.bench.reduce(partial(self.field.photometry, task.task_id, filter_name))
+        told = "; ".join(papers.spoken(point) for point in points) or "nothing could be measured"
+        self.record.story.end(step, message=told)
+        if points and series not in self.record.state.measured:
+            await self._report(task, series)
+
+    async def _report(self, task: Task, series: str) -> None:
+        step = f"report:{series}"
+        self.record.story.begin(step, f"report {series}", "Light curve so far, to the science centre.")
+        points, source, fit = await self.bench.reduce(self.field.result)
+        log.info(
+            "%d points so far",
+            len(points),
+            extra={
+                "event": "photometry",
+                "campaign": str(self.record.name),
+                "points": [asdict(point) for point in points],
+            },
+        )
+        previous = await self.record.latest(Kind.RESULT, Product.LIGHT_CURVE)
+        cites = (Cited(id=previous, cite=CiteKind.SUPERSEDES),) if previous else ()
+        result = Result(
+            product=Product.LIGHT_CURVE, task=task.task_id, points=tuple(points), source=source, fit=fit
+        )
+        await self.record.say(result, cites=cites, notes={What.MEASURED: {"series": series}})
+        picture = await self.bench.reduce(partial(papers.light_curve_picture, self.record, result))
+        self.record.story.show("light-curve", "Light curve", png=picture)
+        self.record.story.end(step, message=f"{len(points)} points so far")
+
+    async def _report_sed(self, task: Task) -> None:
+        sed = await self.bench.reduce(self.field.sed)
+        if sed is None:
+            return
+        points, epoch_s, fit = sed
+        previous = await self.record.latest(Kind.RESULT, Product.SED)
+        cites = (Cited(id=previous, cite=CiteKind.SUPERSEDES),) if previous else ()
+        result = Result(product=Product.SED, task=task.task_id, sed=points, epoch_s=epoch_s, fit=fit)
+        await self.record.say(result, cites=cites, notes={What.MEASURED: {"series": f"{task.task_id}-sed"}})
+        picture = await self.bench.reduce(partial(papers.sed_picture, self.record, result))
+        self.record.story.show("sed", "Spectral energy distribution", png=picture)
+
+    async def _dataset(self, task: Task) -> None:
+        keys = [key for key in self._reduced if key.startswith(f"{task.task_id}-")]
+        raws = [name for key, name in self.record.state.exposed.items() if key.startswith(f"{task.task_id}-")]
+        if not raws:
+            return
+        if f"{task.task_id}-sed" not in self.record.state.measured:
+            await self._report_sed(task)
+        made = await self.bench.reduce(
+            partial(papers.task_papers, self.record, self.field, self.folder, task.task_id)
+        )
+        chart = self.folder / "products" / f"finding-chart-{task.task_id}.png"
+        if chart.is_file():
+            self.record.story.show("finding-chart", "Finding chart", png=chart.read_bytes())
+        paths = [*raws, *(self._reduced[key] for key in keys), *made]
+        self._group.create_task(self.sending.send(task.task_id, paths, task=task.task_id))
+
+    async def resume(self, exposures: list[Exposure]) -> None:
+        """Take up frames that an earlier process exposed: each is reduced again, from the disk."""
+        for exposure in exposures:
+            if self.record.state.exposed.get(exposure.key):
+                await self.exposed(exposure)

@@ -1,0 +1,147 @@
+"""The record of one campaign: its journal, its state, its packets and its story, kept in step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from agents.gft.bench import Bench
+from followup.campaign import CampaignState, What, fold
+from followup.names import RELAY, CampaignName
+from followup.story import Story
+from messaging.reader import Reader
+from messaging.records import OutgoingState, ToUser
+from messaging.transaction import Transaction
+from voevent.kinds import Cited, Content, Kind, Trigger
+from voevent.packet import Packet, PacketId
+from voevent.parse import parse
+from voevent.read import read
+
+log = logging.getLogger(__name__)
+
+
+class Record:
+    """Reads and writes everything durable about one campaign.
+
+    Parameters
+    ----------
+    bench
+        What the telescope's campaigns share.
+    name
+        The campaign.
+    """
+
+    def __init__(self, bench: Bench, name: CampaignName, story: Story) -> None:
+        self.bench = bench
+        self.name = name
+        self.story = story
+        self.state = CampaignState()
+        self.trigger: Trigger | None = None
+
+    async def load(self) -> None:
+        """Fold the journal, and read the trigger in force."""
+
+        def look(reader: Reader) -> tuple[CampaignState, bytes | None]:
+            state = fold(reader.entries(str(self.name)))
+            return state, None if state.trigger is None else reader.packet(state.trigger)
+
+        self.state, raw = await self.bench.journal.read(look)
+        if raw is not None:
+            _, content = read(parse(raw))
+            if isinstance(content, Trigger):
+                self.trigger = content
+
+    @property
+    def drill(self) -> bool:
+        """Whether all this campaign says is a drill."""
+        return self.state.drill or self.bench.simulated
+
+    async def note(self, what: What, **data: Any) -> None:
+        """Commit an entry."""
+        now = self.bench.sky.now()
+
+        def work(transaction: Transaction) -> None:
+            transaction.note(str(self.name), what, data, time=now)
+
+        await self.bench.journal.write(work)
+        self._applied(what, data)
+
+    async def say(
+        self, content: Content, *, cites: tuple[Cited, ...] = (), notes: Mapping[What, Mapping[str, Any]]
+    ) -> Packet:
+        """Commit a packet to the outbox together with the entries that go with it.
+
+        It cites the trigger in force, and `cites` besides.
+        """
+        state = self.state
+        everything = (*cites, *((Cited(id=state.trigger),) if state.trigger else ()))
+        now = self.bench.sky.now()
+
+        def work(transaction: Transaction) -> Packet:
+            for what, data in notes.items():
+                transaction.note(str(self.name), what, data, time=now)
+            return self.bench.author.compose(
+                transaction, str(self.name), content, to=ToUser(RELAY), drill=self.drill, cites=everything
+            )
+
+        packet = await self.bench.journal.write(work)
+        for what, data in notes.items():
+            self._applied(what, data)
+        self.bench.wake()
+        return packet
+
+    async def settled(self) -> bool:
+        """Whether every packet of the campaign that was sent has its final receipt (or has expired)."""
+        pending = await self.bench.journal.read(
+            lambda reader: [
+                row
+                for row in reader.outgoing(campaign=str(self.name), states=[OutgoingState.PENDING])
+                if row.acknowledged
+            ]
+        )
+        return not pending
+
+    async def packets(self) -> tuple[PacketId, ...]:
+        """Every packet of the campaign but receipts, in order of commit."""
+        stored = await self.bench.journal.read(lambda reader: reader.packets(str(self.name)))
+        return tuple(packet.id for packet in stored if packet.kind != Kind.RECEIPT)
+
+    async def latest(self, kind: Kind, product: str = "") -> PacketId | None:
+        """The last packet of a kind that this site sent in the campaign (of a product, for results)."""
+        stored = await self.bench.journal.read(lambda reader: reader.packets(str(self.name)))
+        for packet in reversed(stored):
+            if packet.kind == kind and not packet.received:
+                if not product or parse(packet.raw).param("product") == product:
+                    return packet.id
+        return None
+
+    async def log_lines(self) -> list[dict[str, Any]]:
+        """The campaign's entries, for people."""
+        entries = await self.bench.journal.read(lambda reader: reader.entries(str(self.name)))
+        return [
+            {"time": _iso(e.time), "committed": _iso(e.committed), "what": e.what, **e.data} for e in entries
+        ]
+
+    def _applied(self, what: What, data: Mapping[str, Any]) -> None:
+        self.state.apply(what, data)
+        facts = {key: value for key, value in data.items() if key != "plan"}
+        if what is What.PLANNED:
+            tasks = data["plan"]["tasks"]
+            facts["exposures"] = {t["task_id"]: t["count"] * len(t["filters"]) for t in tasks}
+        log.info(
+            "%s: %s",
+            what,
+            ", ".join(f"{key} {value}" for key, value in facts.items()),
+            extra={
+                "event": f"campaign.{what}",
+                "campaign": str(self.name),
+                "site": self.bench.name,
+                **facts,
+            },
+        )
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds")

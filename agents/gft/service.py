@@ -1,0 +1,200 @@
+"""The telescope's agent: answers triggers and keeps its campaigns going."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from agents.gft.bench import Bench
+from agents.gft.campaign import FirstAnswer, ObservingCampaign
+from followup.campaign import CampaignState, What, fold
+from followup.names import CampaignName
+from followup.plan import Acceptance
+from followup.story import StepState, Story
+from messaging.desk import Answer, Effect
+from messaging.records import StoredPacket
+from messaging.transaction import Transaction
+from voevent.kinds import Content, Header, Outcome, Receipt, ReceiptOutcome, Trigger, TriggerAction
+from voevent.packet import Packet
+
+log = logging.getLogger(__name__)
+
+
+class TelescopeAgent:
+    """Implements `messaging.courier.Desk` for a telescope.
+
+    Parameters
+    ----------
+    bench
+        What its campaigns share.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.campaigns: dict[str, ObservingCampaign] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Take up every campaign that the journal says is open, and keep the almanac ahead."""
+        self._spawn(self.bench.planner.keep_ahead())
+        states = await self.bench.journal.read(
+            lambda reader: {name: fold(reader.entries(name)) for name in reader.campaigns()}
+        )
+        for name, state in states.items():
+            if state.trigger is not None and not state.closed:
+                self._begin(CampaignName.parse(name), None)
+
+    async def stop(self) -> None:
+        """End all work here; the journal knows where to go on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def consider(self, packet: Packet, header: Header, content: Content) -> Answer:
+        """Answer a trigger."""
+        if not isinstance(content, Trigger):
+            return _refuse(f"a telescope takes triggers, not packets of kind {type(content).__name__}")
+        name = CampaignName(content.burst, content.telescope)
+        if content.telescope != self.bench.name or str(name) != header.campaign:
+            return _refuse(f"this is {self.bench.name}, the trigger is for {header.campaign}")
+        state = await self._state(name)
+        if state.closing or state.closed:
+            return _refuse(f"the campaign {name} is closed")
+        if content.revision <= state.revision:
+            return _refuse(f"revision {state.revision} is in force, this is revision {content.revision}")
+        if content.action is TriggerAction.OBSERVE:
+            return await self._observe(packet, header, content, name, state)
+        return self._call_off(packet, header, content, name, state)
+
+    async def noted(
+        self, receipt: Packet, header: Header, content: Receipt, cited: StoredPacket | None
+    ) -> Effect | None:
+        """Let the campaign know that a receipt came."""
+        del receipt, cited
+        campaign = self.campaigns.get(header.campaign)
+        if campaign is not None:
+            campaign.receipt_came(content)
+        return None
+
+    async def standing(self) -> dict[str, Any]:
+        """Tell what the telescope is doing."""
+        unsafe = await self.bench.observatory.unsafe()
+        return {
+            "telescope": self.bench.name,
+            "observing": self.bench.observatory.user,
+            "weather": unsafe or "safe",
+            "campaigns": sorted(self.campaigns),
+        }
+
+    async def _state(self, name: CampaignName) -> CampaignState:
+        return await self.bench.journal.read(lambda reader: fold(reader.entries(str(name))))
+
+    async def _observe(
+        self, packet: Packet, header: Header, trigger: Trigger, name: CampaignName, state: CampaignState
+    ) -> Answer:
+        if state.stopped is not None:
+            return _refuse(f"the campaign {name} was stopped: {state.stopped[1]}")
+        now = self.bench.sky.now()
+        acceptance = await self.bench.planner.answer(trigger)
+        if state.trigger is None and not acceptance.accepted:
+            self._tell_refusal(name, trigger, acceptance)
+            return _refuse(acceptance.reason)
+        what = What.ACCEPTED if state.trigger is None else What.REVISED
+        return Answer(
+            outcome=ReceiptOutcome.ACCEPTED,
+            reason=acceptance.reason if state.trigger is None else "the later trigger is in force",
+            details=acceptance.details,
+            effect=partial(self._record, what, packet, header, trigger, name),
+            then=partial(self._go, what, name, acceptance, now),
+        )
+
+    def _call_off(
+        self, packet: Packet, header: Header, trigger: Trigger, name: CampaignName, state: CampaignState
+    ) -> Answer:
+        if state.trigger is None:
+            return Answer(outcome=ReceiptOutcome.ACCEPTED, reason="nothing was begun for this burst")
+        retracted = trigger.action is TriggerAction.RETRACT
+        outcome = Outcome.RETRACTED if retracted else Outcome.ABORTED
+        reason = trigger.reason or ("the burst was retracted" if retracted else "called off")
+        return Answer(
+            outcome=ReceiptOutcome.ACCEPTED,
+            reason=f"the campaign ends as {outcome}",
+            effect=partial(self._record_end, outcome, reason, name),
+            then=partial(self._stop_campaign, name),
+        )
+
+    def _record(
+        self,
+        what: What,
+        packet: Packet,
+        header: Header,
+        trigger: Trigger,
+        name: CampaignName,
+        transaction: Transaction,
+    ) -> None:
+        data = {
+            "ivorn": packet.ivorn,
+            "sha256": packet.sha256,
+            "revision": trigger.revision,
+            "drill": header.drill,
+        }
+        transaction.note(str(name), what, data, time=self.bench.sky.now())
+
+    def _record_end(
+        self, outcome: Outcome, reason: str, name: CampaignName, transaction: Transaction
+    ) -> None:
+        data = {"outcome": outcome, "reason": reason}
+        transaction.note(str(name), What.STOPPED, data, time=self.bench.sky.now())
+
+    def _go(self, what: What, name: CampaignName, acceptance: Acceptance, now: datetime) -> None:
+        if what is What.ACCEPTED:
+            self._begin(name, FirstAnswer(acceptance, now))
+        elif str(name) in self.campaigns:
+            self._spawn(self.campaigns[str(name)].revised())
+
+    def _stop_campaign(self, name: CampaignName) -> None:
+        if str(name) in self.campaigns:
+            self._spawn(self.campaigns[str(name)].called_off())
+
+    def _begin(self, name: CampaignName, answer: FirstAnswer | None) -> None:
+        campaign = self.campaigns[str(name)] = ObservingCampaign(self.bench, name, answer)
+        self._spawn(self._carry_on(campaign))
+
+    async def _carry_on(self, campaign: ObservingCampaign) -> None:
+        try:
+            await campaign.run()
+        finally:
+            self.campaigns.pop(str(campaign.name), None)
+
+    def _tell_refusal(self, name: CampaignName, trigger: Trigger, acceptance: Acceptance) -> None:
+        story = Story(
+            flow="observe",
+            name=f"{name.burst} · {name.telescope}",
+            clock=self.bench.sky,
+            tags=(name.burst, name.telescope),
+            parameters={"burst": trigger.burst, "T0": trigger.trigger_time.isoformat()},
+        )
+        self.bench.runner.follow(story)
+        story.begin("answer:", "answer the trigger", "Accepted or refused from tables, at once.")
+        story.end("answer:", StepState.SKIPPED, acceptance.reason)
+        rows = tuple({"rule": d.rule, "decision": d.text} for d in acceptance.decisions)
+        story.show("decisions", "Why the trigger was refused", table=rows)
+        story.finish(StepState.COMPLETED, "Declined", acceptance.reason)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work of %s ended with an error", self.bench.name, exc_info=error)
+
+
+def _refuse(reason: str) -> Answer:
+    return Answer(outcome=ReceiptOutcome.REFUSED, reason=reason)

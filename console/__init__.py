@@ -1,0 +1,1 @@
+"""The command line: settings read once and passed inward, live views, and the wiring of everything."""

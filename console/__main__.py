@@ -1,0 +1,5 @@
+"""``python -m console`` is ``followup``."""
+
+from console.app import main
+
+main()

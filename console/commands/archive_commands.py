@@ -1,0 +1,130 @@
+"""``followup archive``: questions to the science centre's archive."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from archive.records import Cone
+from console.commands.options import JsonOption, StateOption, print_json, screen, state_of
+from console.commands.reading import opened_archive
+from console.errors import FAILED, explained
+from followup.errors import FollowupError
+from voevent.kinds import Kind, Outcome
+from voevent.packet import PacketId
+
+archive = typer.Typer(no_args_is_help=True, help="Ask the science centre's archive.")
+
+
+@archive.command("query")
+def archive_query(
+    state: StateOption,
+    burst: Annotated[str | None, typer.Option(help="Only this burst.")] = None,
+    telescope: Annotated[str | None, typer.Option(help="Only this telescope, gft-NAME.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Trigger time from (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Trigger time before (UTC).")] = None,
+    cone: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="RA DEC RADIUS in degrees (ICRS).")
+    ] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only campaigns that ended so.")] = None,
+    kind: Annotated[
+        Kind | None, typer.Option(help="List the packets of this kind instead of the campaigns.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find campaigns, or their packets, by burst, telescope, time, place or kind."""
+    with explained(), opened_archive(state_of(state)) as held:
+        found = held.campaigns(
+            burst=burst,
+            telescope=telescope,
+            since=_utc(since),
+            until=_utc(until),
+            cone=_cone(cone),
+            outcome=outcome,
+        )
+        if kind is None:
+            rows = [
+                {
+                    "campaign": c.name,
+                    "outcome": c.outcome,
+                    "trigger_time": c.trigger.trigger_time.isoformat() if c.trigger else None,
+                    "ra_deg": c.position.ra_deg if c.position else None,
+                    "dec_deg": c.position.dec_deg if c.position else None,
+                }
+                for c in found
+            ]
+        else:
+            rows = [
+                {"campaign": c.name, "ivorn": p.id.ivorn, "sha256": p.id.sha256, "time": p.time.isoformat()}
+                for c in found
+                for p in held.packets(c.name, kind)
+            ]
+        if as_json:
+            print_json(rows)
+            return
+        if not rows:
+            screen().print("nothing fits")
+            return
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        screen().print(table)
+
+
+@archive.command("get")
+def archive_get(
+    what: Annotated[
+        str, typer.Argument(help="A campaign (BURST.gft-NAME) for its files, or an IVORN for a packet.")
+    ],
+    state: StateOption,
+    to: Annotated[Path, typer.Option(help="Folder to copy to.")] = Path(),
+) -> None:
+    """Copy a campaign's files, or a packet's exact bytes, out of the archive; every byte is verified."""
+    with explained(), opened_archive(state_of(state)) as held:
+        if what.startswith("ivo://"):
+            ids = [p.id for p in held.packets() if p.id.ivorn == what]
+            raw = held.raw(ids[0]) if ids else None
+            if raw is None:
+                raise FollowupError(
+                    f"the archive holds no packet {what}", hint="followup archive query --kind"
+                )
+            path = to / (_file_name(ids[0]) + ".xml")
+            to.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(raw)
+            screen().print(str(path))
+            return
+        problems = held.verify(what)
+        for problem in problems:
+            screen().print(f"{problem.path}: {problem.what}", style="red", markup=False)
+        if problems:
+            raise typer.Exit(FAILED)
+        files = held.files(what)
+        for file in files:
+            target = to / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.location, target)
+        screen().print(
+            f"{len(files)} files, {sum(f.size_bytes for f in files) / 1e6:.1f} MB in {to.absolute()}"
+        )
+
+
+def _file_name(packet: PacketId) -> str:
+    return packet.ivorn.rpartition("#")[2].replace("/", "-")
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)
+
+
+def _cone(cone: tuple[float, float, float] | None) -> Cone | None:
+    if cone is None:
+        return None
+    try:
+        return Cone(ra_deg=cone[0], dec_deg=cone[1], radius_deg=cone[2])
+    except ValueError as error:
+        raise FollowupError(str(error), hint="RA DEC RADIUS in degrees") from error

@@ -1,0 +1,177 @@
+"""``followup trigger``, ``cancel``, ``campaigns``, ``show``: what the science centre does and knows."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from console import settings
+from console.commands.options import JsonOption, StateOption, print_json, screen, state_of
+from console.commands.reading import opened_archive
+from console.control import ask
+from console.errors import explained
+from console.report import report
+from console.showing import show_campaign
+from followup.errors import ConfigurationError, FollowupError
+from followup.names import CSC
+from voevent.alert import Alert, build_alert
+from voevent.packet import SkyPosition
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("trigger")(trigger)
+    app.command("cancel")(cancel)
+    app.command("campaigns")(campaigns)
+    app.command("show")(show)
+
+
+def trigger(
+    state: StateOption,
+    file: Annotated[
+        Path | None, typer.Argument(help="A file with an alert (VOEvent).", exists=True, dir_okay=False)
+    ] = None,
+    ra: Annotated[float | None, typer.Option(help="Right ascension (ICRS, degrees).")] = None,
+    dec: Annotated[float | None, typer.Option(help="Declination (ICRS, degrees).")] = None,
+    error: Annotated[float, typer.Option(help="Error radius (arcmin).")] = 3.0,
+    burst: Annotated[str, typer.Option(help="Name of the burst, with --ra and --dec.")] = "",
+    trigger_time: Annotated[
+        str, typer.Option("--t0", help="Trigger time, ISO 8601 UTC; now by default.")
+    ] = "",
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Draw a burst; simulated telescopes in this state see it.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulated burst.")] = None,
+    telescopes: Annotated[
+        list[str] | None, typer.Option("--telescope", help="Trigger only this one (may be repeated).")
+    ] = None,
+    drill: Annotated[bool, typer.Option(help="Make it a drill, even if the alert does not say so.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Trigger telescopes: on an alert from a file, on coordinates, or on a simulated burst.
+
+    The science centre's agent must be running. An alert that was heard before changes nothing; a later one of
+    the same burst refines or retracts it.
+    """
+    with explained():
+        where = state_of(state)
+        config = settings.read(settings.CscSettings, where.csc)
+        now = config.clock().now()
+        if simulated:
+            from console.simulation import draw_into  # noqa: PLC0415 - only simulations load the simulators
+
+            raw = draw_into(where, now=now, seed=seed)
+            drill = True
+        elif file is not None:
+            raw = file.read_bytes()
+        elif ra is not None and dec is not None and burst:
+            alert = Alert(
+                burst=burst,
+                trigger_time=_time(trigger_time) if trigger_time else now,
+                date=now,
+                position=_position(ra, dec, error),
+                instrument="coordinates",
+                description=f"{burst}: position given by a person",
+            )
+            raw = build_alert(alert, authority=config.authority, author=CSC, drill=drill).raw
+        else:
+            raise ConfigurationError(
+                "nothing to trigger on", hint="give a FILE, or --burst with --ra and --dec, or --simulated"
+            )
+        made = asyncio.run(
+            ask(
+                where.csc,
+                "trigger",
+                alert=base64.b64encode(raw).decode("ascii"),
+                telescopes=telescopes or None,
+                drill=drill,
+            )
+        )
+        if as_json:
+            print_json(made)
+            return
+        for one in made:
+            said = f"triggered: {one['ivorn']}" if one["ivorn"] else f"nothing sent: {one['reason']}"
+            screen().print(f"{one['campaign']}  {said}")
+
+
+def cancel(
+    campaign: Annotated[str, typer.Argument(help="The campaign, BURST.gft-NAME.")],
+    state: StateOption,
+    reason: Annotated[str, typer.Option(help="Why; the telescope and the archive are told.")] = "called off",
+) -> None:
+    """Call a campaign off: its telescope stops, sends what it has, and closes it as aborted."""
+    with explained():
+        made = asyncio.run(ask(state_of(state).csc, "call-off", campaign=campaign, reason=reason))
+        said = f"called off: {made['ivorn']}" if made["ivorn"] else f"nothing sent: {made['reason']}"
+        screen().print(f"{made['campaign']}  {said}")
+
+
+def campaigns(state: StateOption, as_json: JsonOption = False) -> None:
+    """List all campaigns in the science centre's archive."""
+    with explained(), opened_archive(state_of(state)) as archive:
+        document = report(archive, verify=False)["campaigns"]
+        if as_json:
+            print_json(document)
+            return
+        table = Table("campaign", "T0 (UTC)", "position (deg)", "outcome", "tasks", "reason")
+        for one in document:
+            place = "" if one["ra_deg"] is None else f"{one['ra_deg']:.4f} {one['dec_deg']:+.4f}"
+            done = sum(task["outcome"] == "done" for task in one["tasks"])
+            table.add_row(
+                one["name"],
+                (one["trigger_time"] or "")[:19].replace("T", " "),
+                place,
+                one["outcome"] or "open",
+                f"{done}/{len(one['tasks'])}",
+                one["reason"],
+            )
+        screen().print(table)
+
+
+def show(
+    campaign: Annotated[str, typer.Argument(help="The campaign, BURST.gft-NAME.")],
+    state: StateOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a campaign: its timeline, every packet with its receipts, files, photometry.
+
+    Everything comes from the science centre's archive.
+    """
+    with explained(), opened_archive(state_of(state)) as archive:
+        record = archive.campaign(campaign)
+        if as_json:
+            document = report(archive, bursts=[record.burst])
+            print_json(_only(document, campaign))
+            return
+        show_campaign(archive, record, screen())
+
+
+def _only(document: dict[str, Any], campaign: str) -> dict[str, Any]:
+    kept = {
+        key: [row for row in rows if row.get("campaign", row.get("name")) == campaign]
+        for key, rows in document.items()
+        if key in {"campaigns", "packets", "files", "photometry"}
+    }
+    return {"campaign": kept.pop("campaigns")[0], **kept}
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise FollowupError(f"{text!r} is not a time", hint="write it like 2026-11-22T03:04:05") from error
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _position(ra: float, dec: float, error_arcmin: float) -> SkyPosition:
+    try:
+        return SkyPosition(ra_deg=ra, dec_deg=dec, error_radius_deg=error_arcmin / 60)
+    except ValueError as error:
+        raise FollowupError(str(error), hint="degrees, ICRS; the error radius in arcmin") from error

@@ -1,0 +1,64 @@
+"""``followup demo``: a simulated burst, followed up end to end."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.commands.options import state_of
+from console.errors import FAILED, explained
+
+
+def demo(
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder for everything; by default a new one, state/demo-DATE-TIME."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bursts, the sky and the noise.")] = 1,
+    time_scale: Annotated[
+        float, typer.Option(min=1.0, max=2000.0, help="How many times faster sky time runs.")
+    ] = 240.0,
+    telescopes: Annotated[
+        str, typer.Option(help="Simulated telescopes, separated by commas.")
+    ] = "gft-spm,gft-jilin",
+    packet: Annotated[
+        Path | None,
+        typer.Option(help="A real alert as trigger, or a folder with the alerts of one burst.", exists=True),
+    ] = None,
+    bursts: Annotated[int, typer.Option(min=1, max=10, help="Number of bursts at once.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")] = False,
+    prefect: Annotated[bool, typer.Option(help="Run a Prefect server and show the work in it.")] = True,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write a report for scripts to this file.")
+    ] = None,
+) -> None:
+    """A simulated burst, followed up end to end.
+
+    Starts an XMPP server, a Prefect server, a science centre, a relay and telescopes, each with a folder of
+    its own; a burst goes off, the telescopes answer, observe, reduce, report and upload, and everything ends
+    in the science centre's archive. Exit status 0 only if every packet was receipted, every file archived
+    with the right checksum, and every flow run ended as it should.
+    """
+    with explained():
+        # The simulators and the demonstration take a second to load; `followup --help` does not.
+        from console.demo import Demo, DemoSettings  # noqa: PLC0415
+
+        folder = state or Path("state") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        settings = DemoSettings(
+            state=state_of(folder),
+            seed=seed,
+            rate=time_scale,
+            telescopes=tuple(name.strip() for name in telescopes.split(",") if name.strip()),
+            packet=packet,
+            bursts=bursts,
+            keep=keep,
+            prefect=prefect,
+            json_file=json_file,
+        )
+        good = asyncio.run(Demo(settings).run())
+    if not good:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,111 @@
+"""``followup packet``: looking at packets."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from console.commands.options import JsonOption, print_json, screen
+from console.errors import FAILED, explained
+from voevent.errors import InvalidError
+from voevent.notice import read_notice
+from voevent.packet import Packet
+from voevent.parse import parse
+from voevent.read import kind_of, read
+from voevent.validate import violations
+
+packet = typer.Typer(no_args_is_help=True, help="Look at VOEvent packets: alerts and those of campaigns.")
+FileArgument = Annotated[Path, typer.Argument(help="A file with one packet.", exists=True, dir_okay=False)]
+
+
+@packet.command("show")
+def packet_show(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Show what a packet says, and what had to be tolerated to read it."""
+    with explained():
+        parsed = parse(file.read_bytes())
+        if as_json:
+            document = dataclasses.asdict(parsed)
+            document["raw"] = parsed.raw.decode("utf-8", "replace")
+            print_json(document)
+            return
+        _show(parsed)
+
+
+@packet.command("validate")
+def packet_validate(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Hold a packet against the grammar of VOEvent 2.0. Exit status 1 when it breaks it."""
+    with explained():
+        raw = file.read_bytes()
+        parsed = parse(raw)
+        found = violations(raw)
+        if as_json:
+            print_json({"ivorn": parsed.ivorn, "valid": not found, "violations": list(found)})
+        elif found:
+            screen().print(f"{parsed.ivorn} is not valid VOEvent 2.0:", style="red")
+            for violation in found:
+                screen().print(f"  {violation}", markup=False)
+        else:
+            screen().print(f"{parsed.ivorn} is valid VOEvent 2.0", style="green")
+        if found:
+            raise typer.Exit(FAILED)
+
+
+def _show(parsed: Packet) -> None:
+    console = screen()
+    table = Table(show_header=False, box=None)
+    for name, value in _head(parsed).items():
+        table.add_row(name, value)
+    console.print(table)
+    values = Table("group", "name", "value", "unit")
+    for param in parsed.params:
+        values.add_row("", param.name, param.value, param.unit)
+    for group in parsed.groups:
+        for param in group.params:
+            values.add_row(group.name, param.name, param.value, param.unit)
+    if values.row_count:
+        console.print(values)
+    for content in parsed.tables:
+        shown = Table(
+            *(f"{f.name} ({f.unit})" if f.unit else f.name for f in content.fields), title=content.name
+        )
+        for row in content.rows:
+            shown.add_row(*row)
+        console.print(shown)
+    for note in parsed.tolerated:
+        console.print(f"tolerated: {note}", style="yellow", markup=False)
+
+
+def _head(parsed: Packet) -> dict[str, Any]:
+    head = {
+        "IVORN": parsed.ivorn,
+        "SHA-256": parsed.sha256,
+        "role": str(parsed.role),
+        "version": parsed.version,
+        "author": parsed.author_ivorn,
+        "date": str(parsed.date or "none"),
+    }
+    if parsed.event_time:
+        head["event time"] = parsed.event_time.isoformat()
+    if parsed.position:
+        p = parsed.position
+        radius = "" if p.error_radius_deg is None else f", error radius {p.error_radius_deg * 60:.2f}′"
+        head["position"] = f"RA {p.ra_deg:.5f} Dec {p.dec_deg:+.5f} (ICRS, deg){radius}"
+    for citation in parsed.citations:
+        head[f"cites ({citation.cite})"] = citation.ivorn
+    kind = kind_of(parsed)
+    if kind is not None:
+        header, _ = read(parsed)
+        head["kind"] = f"{kind} {header.sequence} of campaign {header.campaign}"
+    else:
+        try:
+            notice = read_notice(parsed)
+            head["alert"] = f"burst {notice.burst}, seen by {notice.instrument}"
+        except InvalidError as error:
+            head["alert"] = f"leads to no trigger: {error}"
+    if parsed.description:
+        head["description"] = parsed.description
+    return head

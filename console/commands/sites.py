@@ -1,0 +1,173 @@
+"""``followup csc``, ``followup gft``, ``followup relay``: the sites' agents, and who belongs to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console import log
+from console.commands.options import (
+    JsonOption,
+    LogFormat,
+    LogOption,
+    StateOption,
+    VerboseOption,
+    print_json,
+    screen,
+    state_of,
+)
+from console.enrolment import admit_telescope, enrolled, install_enrolment, revoke_telescope
+from console.errors import explained
+from console.servers import DOMAIN, ports_of
+from console.state import State
+from deploy.prosody import Prosody
+from followup.errors import ConfigurationError
+from followup.names import check_telescope
+
+csc = typer.Typer(
+    no_args_is_help=True, help="The science centre: run its agent, admit and revoke telescopes."
+)
+gft = typer.Typer(no_args_is_help=True, help="A telescope: set up its folder, run its agent.")
+relay = typer.Typer(no_args_is_help=True, help="The relay: run its agent.")
+
+
+@csc.command("run")
+def csc_run(
+    state: StateOption, log_format: LogOption = LogFormat.TEXT, verbose: VerboseOption = False
+) -> None:
+    """Be the science centre until Ctrl-C: trigger telescopes, follow campaigns, archive everything."""
+    with explained():
+        from console.run_csc import run_csc  # noqa: PLC0415 - each agent loads only what it needs
+
+        _run(state_of(state).csc, run_csc, log_format, verbose)
+
+
+@relay.command("run")
+def relay_run(
+    state: StateOption, log_format: LogOption = LogFormat.TEXT, verbose: VerboseOption = False
+) -> None:
+    """Be the relay until Ctrl-C: take custody of packets, publish them, hold the SFTP store."""
+    with explained():
+        from console.run_relay import run_relay  # noqa: PLC0415
+
+        _run(state_of(state).relay, run_relay, log_format, verbose)
+
+
+@gft.command("run")
+def gft_run(
+    name: Annotated[str, typer.Argument(help="The telescope, gft-NAME.")],
+    state: StateOption,
+    log_format: LogOption = LogFormat.TEXT,
+    verbose: VerboseOption = False,
+) -> None:
+    """Be a telescope until Ctrl-C: answer triggers, observe, reduce, report, upload."""
+    with explained():
+        from console.run_gft import run_gft  # noqa: PLC0415
+
+        _run(_telescope(state_of(state), name), run_gft, log_format, verbose)
+
+
+@gft.command("simulate")
+def gft_simulate(
+    name: Annotated[str, typer.Argument(help="The telescope, gft-NAME; it must be enrolled.")],
+    state: StateOption,
+    model: Annotated[
+        str, typer.Option(help="Which known telescope it imitates; the same name by default.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Seed of the simulated sky.")] = 1,
+    enrolment: Annotated[
+        Path | None, typer.Option(help="The enrolment; by default the one made in this state folder.")
+    ] = None,
+) -> None:
+    """Set up a telescope's folder with simulated devices, from its enrolment."""
+    with explained():
+        from console.simulation import empty_sky, write_sky  # noqa: PLC0415
+        from simulators.sites import known_telescope  # noqa: PLC0415
+
+        where = state_of(state)
+        folder = _telescope(where, name)
+        known_telescope(model or name)
+        install_enrolment(
+            enrolment or where.enrolments / name, folder, {"model": model or name, "devices": "simulated"}
+        )
+        write_sky(folder, empty_sky(seed))
+        screen().print(f"{folder} is set up. Run it: followup gft run {name} --state {where.root}")
+
+
+@csc.command("admit")
+def csc_admit(
+    name: Annotated[str, typer.Argument(help="The telescope, gft-NAME.")], state: StateOption
+) -> None:
+    """Enrol a telescope: make its account, topic, key and directory, and write what it needs.
+
+    The enrolment goes to the telescope's computer; it holds a password and a private key.
+    """
+    with explained():
+        where = state_of(state)
+        prosody = _prosody(where)
+        folder = asyncio.run(admit_telescope(where, prosody, name, sftp_port=ports_of(where).sftp))
+        screen().print(f"{name} is enrolled. Take this folder to its computer: {folder}")
+
+
+@csc.command("revoke")
+def csc_revoke(
+    name: Annotated[str, typer.Argument(help="The telescope, gft-NAME.")], state: StateOption
+) -> None:
+    """End a telescope's account, key and membership. Its data stay."""
+    with explained():
+        where = state_of(state)
+        asyncio.run(revoke_telescope(where, _prosody(where), name))
+        screen().print(f"{name} is revoked.")
+
+
+@csc.command("telescopes")
+def csc_telescopes(state: StateOption, as_json: JsonOption = False) -> None:
+    """List the telescopes enrolled here."""
+    with explained():
+        names = enrolled(state_of(state).csc)
+        if as_json:
+            print_json(list(names))
+        else:
+            screen().print("\n".join(names) or "none yet: followup csc admit gft-NAME")
+
+
+def _prosody(where: State) -> Prosody:
+    """Return the embedded Prosody of a state, to make accounts on, whether it runs or not."""
+    if not (where.servers / "prosody").is_dir():
+        raise ConfigurationError(
+            f"{where.root} has no embedded XMPP server",
+            hint="followup up makes one; a site with its own server: see deploy/README.md",
+        )
+    tls = where.servers / "tls"
+    return Prosody.embedded(
+        where.servers / "prosody",
+        domain=DOMAIN,
+        port=ports_of(where).xmpp,
+        certificate=tls / "server.pem",
+        key=tls / "server.key",
+    )
+
+
+def _telescope(where: State, name: str) -> Path:
+    try:
+        return where.telescope(check_telescope(name))
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _run(
+    folder: Path,
+    agent: Callable[[Path], Coroutine[Any, Any, None]],
+    log_format: LogFormat,
+    verbose: bool,
+) -> None:
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"{folder} does not exist", hint="followup up makes a centre and a relay; is --state right?"
+        )
+    log.set_up(folder, as_json=log_format is LogFormat.JSON, verbose=verbose)
+    asyncio.run(agent(folder))

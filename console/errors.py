@@ -1,0 +1,45 @@
+"""How a command ends when it cannot do what it was asked: one line, a hint, an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import typer
+from rich.console import Console
+
+from deploy.errors import DeployError
+from followup.errors import FollowupError
+from voevent.errors import VOEventError
+
+FAILED = 1
+"""The work was done, and did not come out as it should."""
+REFUSED = 2
+"""What was asked for cannot be done: input, settings, permissions, servers."""
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors that an operator can mend into one line and exit status 2."""
+    try:
+        yield
+    except (FollowupError, DeployError) as error:
+        say_error(str(error), error.hint)
+        raise typer.Exit(REFUSED) from error
+    except VOEventError as error:
+        say_error(str(error), "")
+        raise typer.Exit(REFUSED) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say_error(f"{where}{error.strerror or error}", "look at the path, its permissions and the free space")
+        raise typer.Exit(REFUSED) from error
+
+
+def say_error(message: str, hint: str) -> None:
+    """Say on standard error what is wrong, and what to do about it."""
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    console.print("error:", style="bold red", end=" ")
+    console.print(message, markup=False)
+    if hint:
+        console.print(f"  → {hint}", markup=False)

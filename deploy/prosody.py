@@ -1,0 +1,300 @@
+"""The XMPP server Prosody as a child process, and its accounts.
+
+Nothing here speaks XMPP: topics are made by the relay's session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import socket
+from pathlib import Path
+
+from deploy.errors import DeployError, PortInUseError, ProgramMissingError, ServerFailedError
+from deploy.prosody_config import ProsodyConfig
+
+_USER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_READY_S = 15.0
+_STOP_S = 5.0
+_CONTROL_S = 30.0
+
+
+class Prosody:
+    """A Prosody of our own, as a child process.
+
+    It ends when the process (precisely: the thread) that started it ends, however that happens; so start
+    it from the main thread's event loop. Accounts can be added and removed whether it runs or not.
+
+    Parameters
+    ----------
+    config
+        Its data folder, log and pidfile must be its own.
+    """
+
+    def __init__(self, config: ProsodyConfig) -> None:
+        self.config = config
+        self._file = config.data / "prosody.cfg.lua"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @classmethod
+    def embedded(
+        cls,
+        folder: Path,
+        *,
+        domain: str,
+        port: int,
+        certificate: Path,
+        key: Path,
+        interface: str = "127.0.0.1",
+    ) -> Prosody:
+        """Return one that keeps everything it writes in `folder`."""
+        folder = folder.absolute()
+        return cls(
+            ProsodyConfig(
+                domain=domain,
+                data=folder,
+                certificate=certificate.absolute(),
+                key=key.absolute(),
+                port=port,
+                interfaces=(interface,),
+                log=folder / "prosody.log",
+                pidfile=folder / "prosody.pid",
+                as_root=os.geteuid() == 0,
+            )
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start it; return when clients can log in.
+
+        Raises
+        ------
+        ProgramMissingError
+            When Prosody is not installed.
+        PortInUseError
+            When its port is taken.
+        ServerFailedError
+            When it ends or does not become ready; the message has the reason from its log.
+        DeployError
+            When it runs already, or its folder cannot be written.
+        """
+        if self.pid is not None:
+            raise DeployError(f"Prosody already runs with process id {self.pid}")
+        program, setpriv = _program("prosody"), _program("setpriv", package="util-linux")
+        for interface in self.config.interfaces:
+            _check_free(interface, self.config.port)
+        self._write_config()
+        seen = self._log_size()
+        # setpriv asks the kernel to end Prosody with its parent; its own session keeps a Ctrl-C on our
+        # terminal from stopping the server before the agents have said goodbye.
+        self._process = await asyncio.create_subprocess_exec(
+            setpriv, "--pdeathsig", "TERM", "--", program, "--config", str(self._file), "-F",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(_READY_S):
+                await self._ready(self._process, seen)
+        except TimeoutError:
+            await self.stop()
+            raise ServerFailedError(
+                f"Prosody did not open port {self.config.port} within {_READY_S:.0f} s",
+                hint=f"read {self.config.log}",
+            ) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End it; its data stay."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(_STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        self._process = None
+
+    async def add_account(self, user: str) -> str:
+        """Make an account, or give an existing one a new password; return the password, a random one.
+
+        Raises
+        ------
+        DeployError
+            When `user` cannot be a user's name, or the account cannot be made.
+        """
+        _check_user(user)
+        password = secrets.token_urlsafe(24)
+        address = f"{user}@{self.config.domain}"
+        answer = f"{password}\n{password}\n"
+        code, output = await self._control("adduser", address, stdin=answer)
+        if code != 0 and "exists" in output:
+            code, output = await self._control("passwd", address, stdin=answer)
+        if code != 0:
+            raise DeployError(
+                f"the account {address} cannot be made: {output}", hint=f"read {self.config.log}"
+            )
+        return password
+
+    async def remove_account(self, user: str) -> None:
+        """Remove an account and end its connections; removing one that is not there does nothing.
+
+        Raises
+        ------
+        DeployError
+            When it cannot be removed.
+        """
+        _check_user(user)
+        address = f"{user}@{self.config.domain}"
+        if self.pid is not None:
+            # Through the running server: only it can end the account's connections.
+            code, output = await self._control("shell", "user", "delete", address)
+        else:
+            code, output = await self._control("deluser", address)
+        if code != 0 and "No such user" not in output and "does not exist" not in output:
+            raise DeployError(
+                f"the account {address} cannot be removed: {output}", hint=f"read {self.config.log}"
+            )
+
+    async def _ready(self, process: asyncio.subprocess.Process, seen: int) -> None:
+        while True:
+            if process.returncode is not None:
+                raise ServerFailedError(
+                    f"Prosody ended at once: {self._complaint(seen) or 'it gave no reason'}",
+                    hint=f"read {self.config.log}",
+                )
+            if await _answers(self.config):
+                break
+            await asyncio.sleep(0.02)
+        # It opens its port even when its storage or certificate failed to load: then nobody can log in.
+        if complaint := self._complaint(seen):
+            raise ServerFailedError(f"Prosody is not usable: {complaint}", hint=_hint(complaint, self.config))
+
+    def _log_size(self) -> int:
+        try:
+            return self.config.log.stat().st_size
+        except OSError:
+            return 0
+
+    def _complaint(self, seen: int) -> str:
+        """First error in the log since it had `seen` bytes."""
+        try:
+            with self.config.log.open("rb") as log:
+                log.seek(seen)
+                text = log.read().decode(errors="replace")
+        except OSError:
+            return ""
+        return next((line.split("\terror\t", 1)[1] for line in text.splitlines() if "\terror\t" in line), "")
+
+    def _write_config(self) -> None:
+        try:
+            self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temporary = self._file.with_suffix(".new")
+            temporary.write_text(self.config.render(), encoding="utf-8")
+            temporary.replace(self._file)
+        except OSError as error:
+            raise DeployError(
+                f"cannot write {self._file}: {error.strerror}",
+                hint="check the folder's permissions and free space",
+            ) from error
+
+    async def _control(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
+        """Run prosodyctl; return its exit code and what it printed."""
+        self._write_config()
+        process = await asyncio.create_subprocess_exec(
+            _program("prosodyctl", package="prosody"), "--config", str(self._file), *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(_CONTROL_S):
+                output, _ = await process.communicate(stdin.encode())
+        except BaseException as error:
+            process.kill()
+            await process.wait()
+            if isinstance(error, TimeoutError):
+                raise DeployError(
+                    f"prosodyctl {arguments[0]} did not end within {_CONTROL_S:.0f} s"
+                ) from error
+            raise
+        lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+        return process.returncode or 0, "; ".join(lines[-3:])
+
+
+def _program(name: str, *, package: str = "") -> str:
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/bin:/sbin:/bin")
+    if path is None:
+        raise ProgramMissingError(name, package or f"{name} lua-dbi-sqlite3")
+    return path
+
+
+def _check_user(user: str) -> None:
+    if not _USER.fullmatch(user):
+        raise DeployError(
+            f"{user!r} cannot be a user's name", hint="use lower-case letters, digits and dashes"
+        )
+
+
+def _check_free(interface: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    address = "" if interface == "*" else interface
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except PermissionError as error:
+            raise DeployError(
+                f"Prosody may not listen on port {port}: {error.strerror}", hint="choose a port above 1023"
+            ) from error
+        except OSError as error:
+            raise PortInUseError("Prosody", interface, port) from error
+
+
+async def _answers(config: ProsodyConfig) -> bool:
+    """Whether the server says anything to a client.
+
+    A connection alone means little: the kernel takes it while Prosody still loads modules and makes tables.
+    """
+    interface = config.interfaces[0]
+    try:
+        reader, writer = await asyncio.open_connection(
+            {"*": "127.0.0.1", "::": "::1"}.get(interface, interface), config.port
+        )
+    except OSError:
+        return False
+    try:
+        writer.write(
+            f"<stream:stream to='{config.domain}' version='1.0' xmlns='jabber:client'"
+            " xmlns:stream='http://etherx.jabber.org/streams'>".encode()
+        )
+        return bool(await reader.read(1))
+    except OSError:
+        return False
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def _hint(complaint: str, config: ProsodyConfig) -> str:
+    if "LuaDBI" in complaint or "DBI" in complaint:
+        return "install its storage driver, on Debian and Ubuntu with: sudo apt-get install lua-dbi-sqlite3"
+    return f"read {config.log}"

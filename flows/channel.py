@@ -1,0 +1,41 @@
+"""One story on its way from the agent's thread to the flow run that shows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+
+from followup.story import Ended, Story, StoryEvent
+
+
+class Channel:
+    """The events of a story, from its beginning, as an asynchronous iterator in the reader's loop.
+
+    Must be made in the loop that reads it. Each channel reads the story from the start, so that a second
+    flow run of the same story (after an outage of the server) shows everything.
+    """
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.shown = False
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[StoryEvent] = asyncio.Queue()
+        story.read(self._receive)
+
+    def _receive(self, event: StoryEvent) -> None:
+        # The agent's thread must not notice that the reader has gone.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    async def events(self) -> AsyncIterator[StoryEvent]:
+        """Yield all events up to and including the story's end."""
+        while True:
+            event = await self._events.get()
+            yield event
+            if isinstance(event, Ended):
+                return
+
+
+current: ContextVar[Channel] = ContextVar("current")
+"""The channel that the flow called next shows: flow parameters are for people, and must be JSON."""

@@ -1,0 +1,175 @@
+"""A campaign at its telescope, as a fold over what its journal says.
+
+The journal is the state: an agent that starts again folds the same entries and goes on where they end.
+Entries are committed before the world is moved (``exposing``) and after it has moved (``exposed``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from voevent.kinds import Outcome, TaskOutcome, TaskSummary
+from voevent.packet import PacketId
+
+
+class What(StrEnum):
+    """What an entry of a campaign's journal says."""
+
+    ACCEPTED = "accepted"
+    """The first trigger was accepted; the campaign is open."""
+    REVISED = "revised"
+    """A later trigger is in force."""
+    STOPPED = "stopped"
+    """No more exposures: `outcome` and `reason` say why."""
+    PLANNED = "planned"
+    """The plan, as tasks."""
+    SLEWING = "slewing"
+    """The mount is about to be sent to the target of a task."""
+    EXPOSING = "exposing"
+    """An exposure is about to start."""
+    EXPOSED = "exposed"
+    """An exposure stands on disk."""
+    TASK_ENDED = "task-ended"
+    """No more exposures of a task."""
+    MEASURED = "measured"
+    """The frames of a task through one filter are measured, and the result is in the outbox."""
+    UPLOADING = "uploading"
+    """A dataset is complete on disk, with its manifest, and its upload is announced."""
+    UPLOADED = "uploaded"
+    """A dataset stands at the relay, and its completion is announced."""
+    ARCHIVED = "archived"
+    """The science centre has verified and archived a dataset."""
+    ABANDONED = "abandoned"
+    """A dataset was refused too often: a person is needed."""
+    CLOSING = "closing"
+    """The closing packet is in the outbox."""
+    CLOSED = "closed"
+    """Every packet of the campaign has its final receipt."""
+
+
+class Entry(Protocol):
+    """What the fold reads of a journal's entry."""
+
+    @property
+    def what(self) -> str:
+        """One of `What`."""
+        ...
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Its particulars."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exposure:
+    """One exposure of a plan."""
+
+    task: str
+    filter: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """Unique in its campaign, and part of file names."""
+        return f"{self.task}-{self.filter}-{self.number:03d}"
+
+
+@dataclass(kw_only=True, slots=True)
+class CampaignState:
+    """What a campaign's journal says so far.
+
+    Attributes
+    ----------
+    trigger
+        The trigger in force.
+    plan
+        The plan as it was journalled (`followup.plan` reads it).
+    begun
+        Exposures that were started; those not in `exposed` were in flight when the agent ended.
+    exposed
+        File of each exposure that stands on disk, relative to the campaign's folder.
+    attempts
+        How often each dataset was uploaded or is being so.
+    """
+
+    trigger: PacketId | None = None
+    revision: int = -1
+    drill: bool = True
+    stopped: tuple[Outcome, str] | None = None
+    plan: Mapping[str, Any] | None = None
+    first_command_at: str = ""
+    begun: set[str] = field(default_factory=set)
+    exposed: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, TaskSummary] = field(default_factory=dict)
+    measured: set[str] = field(default_factory=set)
+    attempts: dict[str, int] = field(default_factory=dict)
+    uploaded: dict[str, int] = field(default_factory=dict)
+    archived: set[str] = field(default_factory=set)
+    abandoned: set[str] = field(default_factory=set)
+    closing: bool = False
+    closed: bool = False
+
+    def apply(self, what: str, data: Mapping[str, Any]) -> None:
+        """Take one entry into account. Entries of other names are for people to read."""
+        match what:
+            case What.ACCEPTED | What.REVISED:
+                self.trigger = PacketId(ivorn=data["ivorn"], sha256=data["sha256"])
+                self.revision = data["revision"]
+                self.drill = data["drill"]
+            case What.STOPPED:
+                self.stopped = (Outcome(data["outcome"]), data["reason"])
+            case What.PLANNED:
+                self.plan = data["plan"]
+            case What.SLEWING:
+                self.first_command_at = self.first_command_at or data["wall_time"]
+            case What.EXPOSING:
+                self.begun.add(data["exposure"])
+            case What.EXPOSED:
+                self.exposed[data["exposure"]] = data["file"]
+            case What.TASK_ENDED:
+                self.tasks[data["task"]] = TaskSummary(
+                    task=data["task"],
+                    outcome=TaskOutcome(data["outcome"]),
+                    exposures=data["exposures"],
+                    reason=data["reason"],
+                )
+            case What.MEASURED:
+                self.measured.add(data["series"])
+            case What.UPLOADING:
+                self.attempts[data["dataset"]] = data["attempt"]
+            case What.UPLOADED:
+                self.uploaded[data["dataset"]] = data["attempt"]
+            case What.ARCHIVED:
+                self.archived.add(data["dataset"])
+            case What.ABANDONED:
+                self.abandoned.add(data["dataset"])
+            case What.CLOSING:
+                self.closing = True
+            case What.CLOSED:
+                self.closed = True
+            case _:
+                pass
+
+
+def fold(entries: Iterable[Entry]) -> CampaignState:
+    """Return the state that a campaign's entries lead to, in their order."""
+    state = CampaignState()
+    for entry in entries:
+        state.apply(entry.what, entry.data)
+    return state
+
+
+def outcome_of(state: CampaignState) -> tuple[Outcome, str]:
+    """How a campaign whose tasks have ended is to be closed, and why."""
+    if state.stopped is not None:
+        return state.stopped
+    done = [t for t in state.tasks.values() if t.outcome in {TaskOutcome.DONE, TaskOutcome.PARTIAL}]
+    exposures = sum(t.exposures for t in state.tasks.values())
+    if not done and any(t.outcome is TaskOutcome.FAILED for t in state.tasks.values()):
+        reason = next(t.reason for t in state.tasks.values() if t.outcome is TaskOutcome.FAILED)
+        return Outcome.FAILED, reason
+    return Outcome.COMPLETED, f"{len(done)} of {len(state.tasks)} tasks observed, {exposures} exposures"

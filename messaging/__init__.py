@@ -1,0 +1,1 @@
+"""Acknowledged exchange of packets: journal, courier, and sessions with a messaging server."""

@@ -1,0 +1,212 @@
+"""Writing into a journal: what agents do inside one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from messaging import tables
+from messaging.errors import IdentityTakenError, JournalError, PacketTooLargeError
+from messaging.reader import Reader
+from messaging.records import Destination, OutgoingState, ToUser
+from voevent.identity import NO_CAMPAIGN, author_of
+from voevent.kinds import Receipt
+from voevent.packet import Packet, PacketId, Role
+
+
+def address(destination: Destination) -> dict[str, str]:
+    """Give the two columns that a destination is."""
+    if isinstance(destination, ToUser):
+        return {"way": "user", "name": destination.user}
+    return {"way": "topic", "name": destination.topic}
+
+
+class Transaction(Reader):
+    """Everything done through one of these is committed together, or not at all."""
+
+    def __init__(self, connection: sa.Connection, *, now: datetime, max_packet_bytes: int) -> None:
+        super().__init__(connection)
+        self.now = now
+        self._max_packet_bytes = max_packet_bytes
+
+    def next_sequence(self, campaign: str) -> int:
+        """Allocate the next number among this site's own packets of the campaign, from 1."""
+        table = tables.sequences
+        statement = insert(table).values(campaign=campaign, last=1)
+        number: int | None = self.connection.scalar(
+            statement.on_conflict_do_update(
+                index_elements=["campaign"], set_={"last": table.c.last + 1}
+            ).returning(table.c.last)
+        )
+        if number is None:
+            raise JournalError(f"no sequence number was given for {campaign}")
+        return number
+
+    def note(self, campaign: str, what: str, data: Mapping[str, Any], *, time: datetime) -> int:
+        """Append an entry (JSON data) to the agent's own record of a campaign; gives its row."""
+        row: int | None = self.connection.scalar(
+            sa.insert(tables.entries)
+            .values(campaign=campaign, what=what, data=dict(data), time=time, committed=self.now)
+            .returning(tables.entries.c.id)
+        )
+        if row is None:
+            raise JournalError(f"the entry {what} of {campaign} was not taken")
+        return row
+
+    def enqueue(
+        self,
+        packet: Packet,
+        *,
+        to: Destination,
+        body: str,
+        deadline_s: float | None,
+        acknowledged: bool = True,
+    ) -> None:
+        """Have the courier deliver a packet, exactly these bytes.
+
+        The same packet to the same destination again changes nothing; if it is one that nobody
+        acknowledges (a receipt), it is sent once more.
+
+        Parameters
+        ----------
+        packet
+            Written here, or received and to be passed on.
+        body
+            One line that chat clients show.
+        deadline_s
+            How long it is worth delivering, from this commit on; None for always.
+        acknowledged
+            Whether it is sent again until a final receipt comes. Otherwise until the server took it.
+
+        Raises
+        ------
+        PacketTooLargeError
+            When it is larger than the journal's limit.
+        IdentityTakenError
+            When another packet with other bytes already has its IVORN.
+        """
+        own = self.connection.scalar(
+            sa.select(tables.packets.c.id).where(
+                tables.packets.c.ivorn == packet.ivorn, tables.packets.c.sha256 == packet.sha256
+            )
+        )
+        if own is None:
+            own = self.store(packet, sender="", considered=True)
+        self.dispatch(own, to=to, body=body, deadline_s=deadline_s, acknowledged=acknowledged)
+
+    def dispatch(
+        self, row: int, *, to: Destination, body: str, deadline_s: float | None, acknowledged: bool
+    ) -> None:
+        """Do as `enqueue` does, for the packet that the journal holds in that row."""
+        table = tables.outgoing
+        deadline = None if deadline_s is None else self.now + timedelta(seconds=deadline_s)
+        statement = insert(table).values(
+            packet=row,
+            **address(to),
+            body=body,
+            acknowledged=acknowledged,
+            state=OutgoingState.PENDING,
+            committed=self.now,
+            changed=self.now,
+            due=self.now,
+            deadline_s=deadline_s,
+            deadline=deadline,
+        )
+        self.connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["packet", "way", "name"],
+                set_={"state": OutgoingState.PENDING, "due": self.now, "changed": self.now},
+                where=table.c.state == OutgoingState.SENT,
+            )
+        )
+
+    def revive(self, packet: PacketId) -> int:
+        """Send an expired packet again, its deadline counted from now; gives to how many destinations."""
+        table = tables.outgoing
+        stored = self.stored(packet)
+        if stored is None:
+            return 0
+        expired = self.connection.execute(
+            sa.select(table.c.id, table.c.deadline_s).where(
+                table.c.packet == stored.row, table.c.state == OutgoingState.EXPIRED
+            )
+        ).all()
+        for row in expired:
+            self.connection.execute(
+                sa.update(table)
+                .where(table.c.id == row.id)
+                .values(
+                    state=OutgoingState.PENDING,
+                    due=self.now,
+                    changed=self.now,
+                    deadline=self.now + timedelta(seconds=row.deadline_s),
+                )
+            )
+        return len(expired)
+
+    def repeat(self, packet: PacketId, *, to: Destination) -> None:
+        """Send a held packet that nobody acknowledges once more, or to one more destination."""
+        stored = self.stored(packet)
+        if stored is None:
+            return
+        body = next((row.body for row in self.outgoing(packet=packet)), "")
+        self.dispatch(stored.row, to=to, body=body, deadline_s=None, acknowledged=False)
+
+    def store(self, packet: Packet, *, sender: str, considered: bool) -> int:
+        """Take a packet in and give its row.
+
+        Parameters
+        ----------
+        sender
+            The site user that handed it over; empty when it was written here.
+        considered
+            Whether the site's service need not deal with it.
+        """
+        size = len(packet.raw)
+        if size > self._max_packet_bytes:
+            raise PacketTooLargeError(
+                f"packet {packet.ivorn} has {size} bytes, more than the limit of {self._max_packet_bytes}",
+                hint="say less in one packet: upload the data and cite it",
+            )
+        held = self.held(packet.ivorn)
+        if held is not None:
+            raise IdentityTakenError(f"{packet.id} cannot be taken in: the journal holds {held}")
+        row: int | None = self.connection.scalar(
+            sa.insert(tables.packets)
+            .values(
+                ivorn=packet.ivorn,
+                sha256=packet.sha256,
+                raw=packet.raw,
+                kind=packet.param("kind") or "",
+                author=author_of(packet.ivorn),
+                campaign=packet.param("campaign") or NO_CAMPAIGN,
+                received=bool(sender),
+                sender=sender,
+                committed=self.now,
+                considered=considered,
+                drill=packet.role is Role.TEST,
+            )
+            .returning(tables.packets.c.id)
+        )
+        if row is None:
+            raise JournalError(f"{packet.id} was not taken")
+        return row
+
+    def store_receipt(self, packet: Packet, receipt: Receipt, *, sender: str, considered: bool) -> int:
+        """Take a receipt in as `store` does, with what it says about the packet it cites."""
+        row = self.store(packet, sender=sender, considered=considered)
+        self.connection.execute(
+            sa.insert(tables.receipts).values(
+                packet=row,
+                cited_ivorn=receipt.cited.ivorn,
+                cited_sha256=receipt.cited.sha256,
+                outcome=receipt.outcome,
+                reason=receipt.reason,
+                details=dict(receipt.details),
+            )
+        )
+        return row

@@ -1,0 +1,181 @@
+"""A frame of the simulated sky as a telescope's camera takes it: stars, afterglows, atmosphere, detector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+
+from followup.devices import FrameType, RawFrame
+from simulators.afterglow import SimulatedBurst
+from simulators.detector import Detector
+from simulators.earth import airmass, altitude_azimuth_deg, angle_deg, moon, sun
+from simulators.filters import PASSBANDS
+from simulators.pointspread import PointSources
+from simulators.projection import Projection
+from simulators.sites import KnownTelescope
+from simulators.sky import SimulatedSky
+from voevent.packet import SkyPosition
+
+
+class Imager:
+    """The optics and the detector of a simulated telescope under its sky.
+
+    Parameters
+    ----------
+    telescope
+        Which one.
+    sky
+        The constant stars.
+    bursts
+        The afterglows that may be in a field.
+    """
+
+    def __init__(
+        self, telescope: KnownTelescope, sky: SimulatedSky, bursts: Sequence[SimulatedBurst] = ()
+    ) -> None:
+        self._telescope = telescope
+        self._sky = sky
+        self._bursts = tuple(bursts)
+        self._detector = Detector(telescope.instrument)
+        self._zero_points = dict(telescope.instrument.zero_points)
+
+    def show(self, bursts: Sequence[SimulatedBurst]) -> None:
+        """Have these afterglows in the sky from now on."""
+        self._bursts = tuple(bursts)
+
+    def frame(
+        self,
+        *,
+        frame_type: FrameType,
+        start: datetime,
+        exposure_s: float,
+        filter_name: str,
+        pointing: SkyPosition,
+        rng: np.random.Generator,
+        looks_at: SkyPosition | None = None,
+    ) -> RawFrame:
+        """Take a frame.
+
+        Parameters
+        ----------
+        pointing
+            Where the mount says it looks: what the frame's header says.
+        looks_at
+            Where it looks in truth, which falls on the detector's centre; `pointing` when None.
+        """
+        header: dict[str, str | int | float | bool] = {
+            "GAIN": self._telescope.instrument.gain_e_adu,
+            "RDNOISE": self._telescope.instrument.read_noise_e,
+            "SATURATE": self._telescope.instrument.saturation_adu,
+            "CCD-TEMP": -60.0,
+            "SIMULATD": True,
+        }
+        match frame_type:
+            case FrameType.BIAS:
+                pixels = self._detector.bias(rng=rng)
+            case FrameType.DARK:
+                pixels = self._detector.dark(exposure_s=exposure_s, rng=rng)
+            case FrameType.FLAT:
+                pixels = self._detector.flat(exposure_s=exposure_s, filter_name=filter_name, rng=rng)
+            case FrameType.LIGHT:
+                truth = looks_at or pointing
+                altitude, _ = altitude_azimuth_deg(truth, self._telescope.site, start)
+                header["AIRMASS"] = round(airmass(altitude), 3)
+                pixels = self._detector.light(
+                    sources=self._sources(truth, start, exposure_s, filter_name, rng),
+                    sky_e_px=self._sky_e_px(truth, start, filter_name) * exposure_s,
+                    fwhm_px=self._fwhm_px(truth, start, filter_name, rng),
+                    exposure_s=exposure_s,
+                    filter_name=filter_name,
+                    rng=rng,
+                )
+        return RawFrame(
+            pixels=pixels,
+            frame_type=frame_type,
+            date_obs=start,
+            exposure_s=exposure_s,
+            filter=filter_name,
+            pointing=pointing,
+            header=header,
+        )
+
+    def _sources(
+        self,
+        centre: SkyPosition,
+        start: datetime,
+        exposure_s: float,
+        filter_name: str,
+        rng: np.random.Generator,
+    ) -> PointSources:
+        """Return the stars, and the light each afterglow sends while the shutter is open."""
+        instrument = self._telescope.instrument
+        projection = Projection(
+            centre=centre,
+            width_px=instrument.width_px,
+            height_px=instrument.height_px,
+            pixel_scale_arcsec=instrument.pixel_scale_arcsec,
+            rotation_deg=self._telescope.mechanics.rotation_deg,
+        )
+        stars = self._sky.stars(centre, projection.reach_deg + 0.02)
+        near = [
+            burst
+            for burst in self._bursts
+            if angle_deg(burst.position, centre) <= projection.reach_deg + 0.02
+        ]
+        since = [(start - burst.trigger_time).total_seconds() + exposure_s / 2 for burst in near]
+        mags = [burst.magnitude(t_s, filter_name, exposure_s) for burst, t_s in zip(near, since, strict=True)]
+        x, y = projection.pixels(
+            np.concatenate([stars.ra_deg, [burst.position.ra_deg for burst in near]]),
+            np.concatenate([stars.dec_deg, [burst.position.dec_deg for burst in near]]),
+        )
+        # Transparency wanders by some hundredths from frame to frame, for all sources alike.
+        transparency = math.exp(rng.normal(0.0, 0.02))
+        zero_point = self._zero_points[filter_name] - self._extinction(centre, start, filter_name)
+        magnitudes = np.concatenate([stars.mags[filter_name], mags])
+        electrons = transparency * exposure_s * 10 ** (0.4 * (zero_point - magnitudes))
+        return PointSources(x=x, y=y, electrons=electrons)
+
+    def _extinction(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
+        altitude, _ = altitude_azimuth_deg(position, self._telescope.site, time)
+        coefficient = PASSBANDS[filter_name].extinction + self._telescope.conditions.haze
+        return coefficient * airmass(altitude)
+
+    def _fwhm_px(
+        self, position: SkyPosition, time: datetime, filter_name: str, rng: np.random.Generator
+    ) -> float:
+        """Seeing grows with airmass**0.6, falls with wavelength**0.2, and wanders."""
+        altitude, _ = altitude_azimuth_deg(position, self._telescope.site, time)
+        blue = (PASSBANDS["r"].wavelength_nm / PASSBANDS[filter_name].wavelength_nm) ** 0.2
+        seeing = self._telescope.conditions.seeing_arcsec * airmass(altitude) ** 0.6 * blue
+        wandering = math.exp(rng.normal(0.0, 0.05))
+        return seeing * wandering / self._telescope.instrument.pixel_scale_arcsec
+
+    def _sky_e_px(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
+        """Electrons per second and pixel: night sky, Moon and twilight."""
+        site = self._telescope.site
+        altitude, _ = altitude_azimuth_deg(position, site, time)
+        dark = 10 ** (-0.4 * self._telescope.conditions.sky_mag[filter_name]) * airmass(altitude) ** 0.5
+        brightness = dark + _moonlight(position, self._telescope, time, filter_name)
+        sun_altitude, _ = altitude_azimuth_deg(sun(time), site, time)
+        # Twilight: about a magnitude a degree from where it drowns in the night sky, 18 deg below the horizon.
+        brightness += dark * 10 ** (0.4 * min(16.0, 0.9 * (sun_altitude + 18.0) - 1.5))
+        area = self._telescope.instrument.pixel_scale_arcsec**2
+        return float(brightness * area * 10 ** (0.4 * self._zero_points[filter_name]))
+
+
+def _moonlight(position: SkyPosition, telescope: KnownTelescope, time: datetime, filter_name: str) -> float:
+    """Surface brightness that the Moon adds, in units of AB magnitude 0 per square arcsecond.
+
+    A full Moon at 60 deg from the field brings the sky to about 19.0 (g) and 19.7 (r) mag, falling with its phase
+    and with the angle.
+    """
+    where, lit = moon(time)
+    moon_altitude, _ = altitude_azimuth_deg(where, telescope.site, time)
+    if moon_altitude <= 0.0:
+        return 0.0
+    full = {"g": 19.0, "r": 19.7, "i": 19.8, "z": 19.6, "y": 19.4}[filter_name]
+    scatter = (60.0 / max(10.0, angle_deg(where, position))) ** 0.7
+    return float(10 ** (-0.4 * full) * lit**2 * scatter * math.sin(math.radians(moon_altitude)) ** 0.5)
