@@ -26,7 +26,7 @@ from messaging.desk import Desk
 from messaging.journal import Journal
 from messaging.records import OutgoingState
 from messaging.rules import Rules
-from messaging.session import SessionDownError
+from messaging.session import SessionDownError, UndeliverableError
 from messaging.xmpp.session import XmppSession
 from messaging.xmpp.settings import XmppSettings
 
@@ -180,7 +180,10 @@ async def serve(
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
-    ours = {"status": lambda _: standing(site), "set-sky-clock": partial(set_sky_clock, site)}
+    ours: dict[str, Command] = {
+        "status": lambda _: standing(site),
+        "set-sky-clock": partial(set_sky_clock, site),
+    }
     control = Control(site.folder, {**ours, **commands})
     await control.start()
     ended = asyncio.create_task(_session(site, courier))
@@ -236,17 +239,24 @@ async def set_sky_clock(site: Site, arguments: dict[str, Any]) -> None:
 
 
 async def watch_enrolments(
-    site: Site, enrolled: Callable[[], tuple[str, ...]], arrive: Callable[[str], Awaitable[None]]
+    site: Site,
+    enrolled: Callable[[], tuple[str, ...]],
+    *,
+    arrive: Callable[[str], Awaitable[None]],
+    leave: Callable[[str], Awaitable[None]],
 ) -> None:
-    """Call `arrive` once for each telescope that is enrolled, now or later; again when it failed."""
+    """Call `arrive` once for each telescope that is enrolled, now or later, and `leave` for each revoked.
+
+    What fails because the server is away, or not ready for it, is tried again.
+    """
     known: set[str] = set()
     while True:
-        for name in set(enrolled()) - known:
+        now = set(enrolled())
+        for name in sorted(now ^ known):
             try:
-                await arrive(name)
-            except (SessionDownError, ConfigurationError) as error:
+                await (arrive(name) if name in now else leave(name))
+            except (SessionDownError, UndeliverableError) as error:
                 log.debug("%s is not set up yet: %s", name, error)
             else:
-                known.add(name)
-        known &= set(enrolled())
+                known ^= {name}
         await site.wall.sleep(1.0)

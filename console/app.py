@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from console.commands import archive_commands, centre, packet_commands, servers_commands, sites
+from console.commands import (
+    archive_commands,
+    centre,
+    deploy_commands,
+    packet_commands,
+    servers_commands,
+    sites,
+)
 from console.commands.demo import demo
 
 app = typer.Typer(
@@ -29,6 +36,7 @@ app.add_typer(sites.relay, name="relay")
 centre.register(app)
 app.add_typer(packet_commands.packet, name="packet")
 app.add_typer(archive_commands.archive, name="archive")
+app.add_typer(deploy_commands.deploy, name="deploy")
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ class DemoSettings:
     packet: Path | None
     bursts: int
     keep: bool
-    prefect: bool
+    prefect: str
     json_file: Path | None
 
 
@@ -97,6 +97,7 @@ class Demo:
             wall=WallClock(),
         )
         self._began = time.monotonic()
+        self._since = WallClock().now().isoformat()
         self._doing = "starting"
         self.view = LiveView(self.console, self._headline)
         self._agents: list[AgentProcess] = []
@@ -143,11 +144,11 @@ class Demo:
         drawing = asyncio.create_task(asyncio.to_thread(self._draw))
         try:
             play = await drawing
-            async with embedded(self.state, with_prefect=self.settings.prefect) as servers:
+            async with embedded(self.state, prefect=self.settings.prefect) as servers:
                 with self.view:
                     await self._set_up(play, servers)
                     try:
-                        await self._start_agents()
+                        await self._start_agents(servers)
                         await self._act(play)
                         self._doing = "done"
                     except BaseException:
@@ -170,7 +171,7 @@ class Demo:
         self.clock.set(play.start - _BEFORE, WallClock().now())
         sky = self._sky_settings()
         await enrolment.make_centre(self.state, servers, sky=sky)
-        api_url = servers.prefect.api_url if servers.prefect else ""
+        api_url = f"{servers.prefect_url}/api" if servers.prefect_url else ""
         for name in self.settings.telescopes:
             enrolled = await enrolment.admit_telescope(
                 self.state, servers.prosody, name, sftp_port=servers.ports.sftp
@@ -187,7 +188,7 @@ class Demo:
             "rate": self.clock.rate,
         }
 
-    async def _start_agents(self) -> None:
+    async def _start_agents(self, servers: Servers) -> None:
         commands: dict[str, tuple[str, ...]] = {RELAY: ("relay", "run"), CSC: ("csc", "run")}
         commands |= {name: ("gft", "run", name) for name in self.settings.telescopes}
         self._agents = [
@@ -196,8 +197,19 @@ class Demo:
         ]
         self.view.say(f"starting {', '.join(commands)}")
         await asyncio.gather(*(agent.start() for agent in self._agents))
-        await asyncio.gather(*(agent.online() for agent in self._agents))
+        await asyncio.gather(*(agent.online() for agent in self._agents), self._prefect_ready(servers))
         await self._until(self._all_present, "the telescopes to be heard of at the science centre")
+
+    async def _prefect_ready(self, servers: Servers) -> None:
+        """Wait for the Prefect server: nothing needs it, but people want to watch from the start."""
+        if servers.prefect is None:
+            return
+        try:
+            await servers.prefect.ready()
+        except DeployError as error:
+            self.view.say(f"going on without Prefect: {error} ({error.hint})")
+        else:
+            self.view.say(f"Prefect UI: {servers.prefect_url}")
 
     async def _all_present(self) -> bool:
         self._memory.look()
@@ -295,13 +307,15 @@ class Demo:
                 archive,
                 truth=play,
                 flow_runs=flow_runs,
-                prefect_ui=servers.prefect.ui_url if servers.prefect else "",
+                prefect_ui=servers.prefect_url,
                 archive_location=str(archive_files(self.state.csc)),
             )
             manifests = {
                 name: sum(d.files for d in archive.datasets(name)) for name in sorted(self._expected)
             }
-        expected = {run for name in self._expected for run in _runs_of(name)} if servers.prefect else set()
+        expected = (
+            {run for name in self._expected for run in _runs_of(name)} if servers.prefect_url else set()
+        )
         document["faults"] = faults(document, manifests, expected_runs=expected)
         document["state"] = str(self.state.root)
         return document
@@ -312,17 +326,19 @@ class Demo:
 
     async def _flow_runs(self, servers: Servers) -> list[dict[str, str]]:
         """Ask Prefect how the runs ended; give it a moment to hear of it."""
-        if servers.prefect is None:
+        if not servers.prefect_url:
             return []
-        with contextlib.suppress(DeployError):
-            await servers.prefect.ready()
+        if servers.prefect is not None:
+            with contextlib.suppress(DeployError):
+                await servers.prefect.ready()
         deadline = time.monotonic() + _PATIENCE_S
         runs: list[dict[str, str]] = []
-        async with httpx.AsyncClient(base_url=servers.prefect.api_url, timeout=20.0) as client:
+        async with httpx.AsyncClient(base_url=f"{servers.prefect_url}/api", timeout=20.0) as client:
             flows: dict[str, str] = {}
             while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.HTTPError):
-                    found = (await client.post("/flow_runs/filter", json={"limit": _PAGE})).json()
+                    wanted = {"limit": _PAGE, "flow_runs": {"expected_start_time": {"after_": self._since}}}
+                    found = (await client.post("/flow_runs/filter", json=wanted)).json()
                     flows = {f["id"]: f["name"] for f in (await client.post("/flows/filter", json={})).json()}
                     runs = [
                         {
@@ -343,8 +359,8 @@ class Demo:
     async def _linger(self, servers: Servers) -> None:
         if not self.settings.keep:
             return
-        if servers.prefect is not None:
-            self.console.print(f"everything goes on running: {servers.prefect.ui_url}")
+        if servers.prefect_url:
+            self.console.print(f"everything goes on running: {servers.prefect_url}")
         self.console.print("Ctrl-C ends it")
         await self._interrupted.wait()
 

@@ -39,7 +39,7 @@ async def make_centre(state: State, servers: Servers, *, sky: dict[str, Any] | N
     sky
         The settings of a simulated sky clock.
     """
-    api_url = servers.prefect.api_url if servers.prefect else ""
+    api_url = f"{servers.prefect_url}/api" if servers.prefect_url else ""
     if not (state.relay / "site.toml").exists():
         await _make_site(state.relay, RELAY, servers, _relay_content(servers, api_url, sky))
         host_key = asyncssh.generate_private_key("ssh-ed25519")

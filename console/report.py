@@ -173,7 +173,7 @@ def _packet(entry: LedgerEntry, campaign: str) -> dict[str, Any]:
         "role": entry.role,
         "from": entry.author,
         "to": entry.addressee,
-        "sent": _iso(entry.sent),
+        "sent": _iso(entry.sent or entry.written),
         "arrived": _iso(entry.arrived),
         "relayed": _iso(entry.relayed),
         "receipt": (

@@ -70,6 +70,9 @@ async def _serve(site: Site, folder: Path, archive: Archive, downloads: Download
         await site.session.add_topic(topic_of(name))
         site.session.add_peer(name)
 
+    async def leave(name: str) -> None:
+        site.session.remove_topic(topic_of(name))
+
     async def trigger(arguments: dict[str, Any]) -> list[dict[str, str]]:
         triggered = await agent.trigger(
             base64.b64decode(arguments["alert"]), arguments["telescopes"], drill=arguments["drill"]
@@ -82,7 +85,9 @@ async def _serve(site: Site, folder: Path, archive: Archive, downloads: Download
     async def telescopes(_: dict[str, Any]) -> dict[str, bool]:
         return {name: site.session.present(name) for name in enrolled(folder)}
 
-    watching = asyncio.create_task(watch_enrolments(site, lambda: enrolled(folder), arrive))
+    watching = asyncio.create_task(
+        watch_enrolments(site, lambda: enrolled(folder), arrive=arrive, leave=leave)
+    )
     try:
         await serve(
             site,

@@ -15,6 +15,7 @@ from agents.gft.reduction.calibration import Masters, build_masters, read_master
 from agents.gft.service import TelescopeAgent
 from console import settings
 from console.agent import Site, open_site, serve
+from console.memory import give_back_large_blocks
 from console.run_csc import sftp_settings
 from followup.catalogue import ReferenceCatalogue
 from followup.devices import Telescope
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 async def run_gft(folder: Path) -> None:
     """Be a telescope until told to end."""
+    give_back_large_blocks()
     config = settings.read(settings.TelescopeSettings, folder)
     async with open_site(
         folder,

@@ -13,7 +13,7 @@ from console.agent import open_site, serve, watch_enrolments
 from console.enrolment import enrolled, relay_store
 from followup.names import CSC, RELAY
 from messaging.rules import Rules
-from messaging.xmpp.topics import create_topic
+from messaging.xmpp.topics import create_topic, delete_topic
 
 
 async def run_relay(folder: Path) -> None:
@@ -49,7 +49,12 @@ async def run_relay(folder: Path) -> None:
                 await create_topic(site.session, name)
                 site.session.add_peer(name)
 
-            watching = asyncio.create_task(watch_enrolments(site, lambda: enrolled(folder), arrive))
+            async def leave(name: str) -> None:
+                await delete_topic(site.session, name)
+
+            watching = asyncio.create_task(
+                watch_enrolments(site, lambda: enrolled(folder), arrive=arrive, leave=leave)
+            )
             try:
                 await serve(site, courier, {"custody": lambda _: agent.status()}, before_end=agent.stop)
             finally:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from console.state import State
+from console.state import State, replace_file
+from console.tenure import HeldError, held, holder
 from deploy.ca import open_authority, server_certificate
 from deploy.prefect import PrefectServer
 from deploy.prosody import Prosody
@@ -23,6 +20,12 @@ from followup.errors import ConfigurationError
 
 DOMAIN = "followup.localhost"
 HOST = "127.0.0.1"
+
+_PORTS = "ports.json"
+_LOCK = "lock"
+_MARK = "running.json"
+EMBEDDED = "embedded"
+NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,64 +39,74 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Servers:
-    """The embedded servers, running."""
+    """The embedded servers, running.
+
+    Attributes
+    ----------
+    prefect
+        The embedded Prefect server; None when there is none, or a site's own is used.
+    prefect_url
+        Where the Prefect server is that shows the work; empty for none.
+    """
 
     prosody: Prosody
     prefect: PrefectServer | None
+    prefect_url: str
     ports: Ports
     ca_file: Path
 
 
-def ports_of(state: State, *, wanted: dict[str, int] | None = None) -> Ports:
-    """Return the ports written down for this state; free ones are chosen and written down the first time.
+def ports_of(state: State, *, wanted: Mapping[str, int] | None = None) -> Ports:
+    """Return the ports of the embedded servers: those wanted, else those of the last time, else free ones.
 
     Raises
     ------
     ConfigurationError
-        When the file cannot be read or written.
+        When the file that has them cannot be read.
     """
-    path = state.servers / "ports.json"
+    path = state.servers / _PORTS
     kept: dict[str, int] = {}
     try:
         if path.is_file():
             kept = json.loads(path.read_text(encoding="utf-8"))
-        chosen = {**_free_ports(), **kept, **(wanted or {})}
-        ports = Ports(**chosen)
-        if chosen != kept:
-            state.servers.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_text(json.dumps(asdict(ports)) + "\n", encoding="utf-8")
+        return Ports(**{**_free_ports(), **kept, **(wanted or {})})
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{path}: {error}", hint="delete it: ports are chosen anew") from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"{error.filename or state.servers}: {error.strerror}",
-            hint="choose a folder that can be written with --state, and look at the free space",
-        ) from error
-    return ports
 
 
 @contextlib.asynccontextmanager
 async def embedded(
-    state: State, *, with_prefect: bool = True, wanted: dict[str, int] | None = None
+    state: State, *, prefect: str = EMBEDDED, wanted: dict[str, int] | None = None
 ) -> AsyncIterator[Servers]:
     """Run the embedded servers as children of this process, for as long as the context lasts.
 
     Prefect may still be starting when this returns: nothing waits for it.
+
+    Parameters
+    ----------
+    prefect
+        ``embedded``, ``none``, or the URL of a Prefect server that runs already.
 
     Raises
     ------
     ConfigurationError
         When other servers run on this state, or it cannot be written.
     DeployError
-        When a server cannot be started.
+        When a server cannot be started. The ports of the last time stay in force then.
     """
-    ports = ports_of(state, wanted=wanted)
-    running = running_pid(state)
-    if running is not None:
+    try:
+        with held(state.servers / _LOCK):
+            async with _running(state, prefect, ports_of(state, wanted=wanted)) as servers:
+                yield servers
+    except HeldError as error:
         raise ConfigurationError(
-            f"the embedded servers of {state.root} run already (process {running})",
-            hint="followup down ends them; --state gives this one a folder of its own",
-        )
+            f"the embedded servers of {state.root} run already (process {error.pid})",
+            hint="followup down ends them; --state gives other ones a folder of their own",
+        ) from error
+
+
+@contextlib.asynccontextmanager
+async def _running(state: State, prefect: str, ports: Ports) -> AsyncIterator[Servers]:
     authority = open_authority(state.servers / "ca", now=WallClock().now())
     names = (DOMAIN, f"pubsub.{DOMAIN}")
     certificate = server_certificate(authority, state.servers / "tls", names, now=WallClock().now())
@@ -104,46 +117,58 @@ async def embedded(
         certificate=certificate.certificate,
         key=certificate.key,
     )
-    prefect = PrefectServer(state.servers / "prefect", port=ports.prefect) if with_prefect else None
-    mark = state.servers / "running.json"
+    server = PrefectServer(state.servers / "prefect", port=ports.prefect) if prefect == EMBEDDED else None
+    url = server.ui_url if server else _checked_url(prefect)
+    mark = state.servers / _MARK
     try:
-        if prefect is not None:
-            await prefect.start()
+        if server is not None:
+            await server.start()
         await prosody.start()
-        pids = {"pid": os.getpid(), "prosody": prosody.pid, "prefect": prefect.pid if prefect else None}
-        mark.write_text(json.dumps(pids) + "\n", encoding="utf-8")
-        yield Servers(prosody=prosody, prefect=prefect, ports=ports, ca_file=authority.certificate)
+        # Not before the servers have their ports: a port in use must not be in the way of the next try.
+        replace_file(state.servers / _PORTS, json.dumps(asdict(ports)) + "\n")
+        pids = {"prosody": prosody.pid, "prefect": server.pid if server else None}
+        replace_file(mark, json.dumps(pids) + "\n")
+        yield Servers(
+            prosody=prosody,
+            prefect=server,
+            prefect_url=url,
+            ports=ports,
+            ca_file=authority.certificate,
+        )
     finally:
         mark.unlink(missing_ok=True)
         await prosody.stop()
-        if prefect is not None:
-            await prefect.stop()
+        if server is not None:
+            await server.stop()
 
 
 def running(state: State) -> dict[str, Any] | None:
     """Tell which processes run the embedded servers of this state; None when there are none."""
-    mark = state.servers / "running.json"
-    try:
-        pids: dict[str, Any] = json.loads(mark.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    pid = holder(state.servers / _LOCK)
+    if pid is None:
         return None
-    return pids if psutil.pid_exists(int(pids["pid"])) else None
+    try:
+        others: dict[str, Any] = json.loads((state.servers / _MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # still starting
+        others = {}
+    return {"pid": pid, **others}
 
 
 def running_pid(state: State) -> int | None:
     """Process id of what runs the embedded servers of this state; None when nothing does."""
-    pids = running(state)
-    return None if pids is None else int(pids["pid"])
+    return holder(state.servers / _LOCK)
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, all of it or nothing."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path)
+def _checked_url(prefect: str) -> str:
+    """Return the URL of a Prefect server's UI, without a slash at the end; empty for none."""
+    if prefect == NONE:
+        return ""
+    url = prefect.rstrip("/").removesuffix("/api")
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"{prefect!r} is no Prefect server", hint=f"say {EMBEDDED}, {NONE}, or a URL: http://HOST:4200"
+        )
+    return url
 
 
 def _free_ports() -> dict[str, int]:

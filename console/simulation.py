@@ -14,12 +14,13 @@ from console.enrolment import enrolled
 from console.state import State
 from followup.errors import ConfigurationError
 from followup.site import Site
-from simulators.afterglow import SimulatedBurst, find_burst
+from simulators.afterglow import Afterglow, SimulatedBurst, find_burst
 from simulators.earth import altitude_azimuth_deg, angle_deg, horizon_deg, moon, sun
 from simulators.notices import TimedAlert, alerts_from, svom_sequence
 from simulators.population import burst_of, draw_burst
 from simulators.scenario import Scenario, read_scenario, write_scenario
 from simulators.sites import KnownTelescope, known_telescope
+from voevent.packet import SkyPosition
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 """The day on which simulated bursts go off: one with tables of the Earth's rotation."""
@@ -49,7 +50,7 @@ class Play:
     alerts: tuple[TimedAlert, ...]
 
     def magnitude(self, burst: str, t_s: float, filter_name: str, exposure_s: float) -> float | None:
-        """True AB magnitude of a burst (`console.report.Truth`)."""
+        """Give the true AB magnitude of a burst (`console.report.Truth`)."""
         found = find_burst(self.scenario.bursts, burst)
         if found is None or not math.isfinite(mag := found.magnitude(t_s, filter_name, exposure_s)):
             return None
@@ -116,7 +117,7 @@ def play_alerts(seed: int, path: Path) -> Play:
 
 
 def empty_sky(seed: int) -> Scenario:
-    """A sky of constant stars."""
+    """Make a sky of constant stars."""
     return Scenario(seed=seed)
 
 
@@ -147,7 +148,7 @@ def draw_into(where: State, *, now: datetime, seed: int | None) -> bytes:
         rng,
         name=_name(time, number),
         trigger_time=time,
-        suits=lambda b: any(_observable(b, m.site, now) for m in models),
+        place=lambda position: any(_observable(position, m.site, now) for m in models),
     )
     for folder in skies:
         write_sky(folder, read_scenario(folder / _SCENARIO_FILE).with_burst(burst))
@@ -161,18 +162,13 @@ def _first_burst(rng: np.random.Generator, models: Sequence[KnownTelescope]) -> 
         if not night:
             continue
 
-        def light(b: SimulatedBurst) -> bool:
-            low, high = _BRIGHT_ENOUGH
-            return low < b.magnitude(300.0, "r") < high and b.magnitude(14400.0, "r") > _FADED_ENOUGH
-
-        def suits(burst: SimulatedBurst, night: list[KnownTelescope] = night) -> bool:
-            if not any(_observable(burst, m.site, burst.trigger_time) for m in night):
-                return False
-            lonely = len(models) == 1 or any(_never(burst, m.site) for m in models)
-            return lonely and light(burst)
+        def place(position: SkyPosition, time: datetime = time, night: list[KnownTelescope] = night) -> bool:
+            return any(_observable(position, m.site, time) for m in night) and (
+                len(models) == 1 or any(_never(position, m.site, time) for m in models)
+            )
 
         try:
-            return draw_burst(rng, name=_name(time, 1), trigger_time=time, suits=suits, tries=10_000)
+            return draw_burst(rng, name=_name(time, 1), trigger_time=time, place=place, light=_telling)
         except ValueError:
             continue
     raise ConfigurationError(
@@ -181,23 +177,29 @@ def _first_burst(rng: np.random.Generator, models: Sequence[KnownTelescope]) -> 
     )
 
 
-def _observable(burst: SimulatedBurst, site: Site, time: datetime) -> bool:
+def _telling(light: Afterglow) -> bool:
+    """Whether an afterglow is seen at first and not any more some hours later."""
+    low, high = _BRIGHT_ENOUGH
+    return low < light.magnitude(300.0, "r") < high and light.magnitude(14400.0, "r") > _FADED_ENOUGH
+
+
+def _observable(position: SkyPosition, site: Site, time: datetime) -> bool:
     """Whether it stands well above the horizon of a dark site, now and for the next hours."""
     hours = [time + timedelta(hours=h) for h in (0.0, 1.7, 3.4)]
     moon_at, lit = moon(time)
-    far_from_moon = angle_deg(moon_at, burst.position) > 35.0 or lit < 0.1
+    far_from_moon = angle_deg(moon_at, position) > 35.0 or lit < 0.1
     return far_from_moon and all(
-        _altitude(burst, site, t) > site.min_altitude_deg + 1.5 and _dark(site, t) for t in hours
+        _altitude(position, site, t) > site.min_altitude_deg + 1.5 and _dark(site, t) for t in hours
     )
 
 
-def _never(burst: SimulatedBurst, site: Site) -> bool:
-    times = [burst.trigger_time + timedelta(minutes=20 * step) for step in range(73)]
-    return all(_altitude(burst, site, t) < site.min_altitude_deg - 1.5 for t in times)
+def _never(position: SkyPosition, site: Site, time: datetime) -> bool:
+    times = [time + timedelta(minutes=20 * step) for step in range(73)]
+    return all(_altitude(position, site, t) < site.min_altitude_deg - 1.5 for t in times)
 
 
-def _altitude(burst: SimulatedBurst, site: Site, time: datetime) -> float:
-    altitude, azimuth = altitude_azimuth_deg(burst.position, site, time)
+def _altitude(position: SkyPosition, site: Site, time: datetime) -> float:
+    altitude, azimuth = altitude_azimuth_deg(position, site, time)
     return altitude if altitude > horizon_deg(site, azimuth) + 2.0 else min(altitude, 0.0)
 
 

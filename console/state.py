@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,3 +64,19 @@ def archive_url(csc: Path, configured: str) -> str:
 def archive_files(csc: Path) -> Path:
     """Folder of the archive's files."""
     return csc / "archive"
+
+
+def replace_file(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a small file, all of it or nothing: whoever is killed or finds the disk full leaves the old one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        # The temporary name would tell nobody anything.
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -60,17 +60,18 @@ async def step_body(step: str) -> State[Any]:
     step
         Key of the step in the story.
     """
-    watch = _watches[current.get()]
+    channel = current.get()
+    watch = _watches[channel]
     logger = get_run_logger()
     lines = watch.lines[step]
     while True:
         item = await lines.get()
         if isinstance(item, StepEnded):
             if item.message:
-                logger.info(item.message)
+                logger.info("%s: %s", channel.story.subject, item.message)
             name = "Skipped" if item.state is StepState.SKIPPED else None
             return State(type=_STATE_TYPES[item.state], name=name, message=item.message or None)
-        logger.log(item.level, item.text)
+        logger.log(item.level, "%s: %s", channel.story.subject, item.text)
 
 
 def step(name: str) -> Task[..., Any]:
@@ -120,6 +121,10 @@ async def _relay_events(channel: Channel, watch: _Watch, steps: Steps, group: as
     async for event in channel.events():
         match event:
             case StepStarted():
+                if event.step in watch.lines:
+                    # Begun once more: what was shown under this key until now is over.
+                    over = StepEnded(time=event.time, step=event.step, state=StepState.COMPLETED, message="")
+                    watch.lines[event.step].put_nowait(over)
                 watch.lines[event.step] = asyncio.Queue()
                 task = steps[event.step.partition(":")[0]]
                 named = task.with_options(task_run_name=_plain(event.name), description=event.description)
@@ -129,13 +134,13 @@ async def _relay_events(channel: Channel, watch: _Watch, steps: Steps, group: as
             case Said() if event.step in watch.lines:
                 watch.lines[event.step].put_nowait(event)
             case Said():
-                logger.log(event.level, event.text)
+                logger.log(event.level, "%s: %s", channel.story.subject, event.text)
             case Shown():
                 await _show_artifact(channel, event)
             case Progressed():
                 await _show_progress(channel, watch, event)
             case Ended():
-                logger.info("%s: %s", event.name, event.message)
+                logger.info("%s: %s: %s", channel.story.subject, event.name, event.message)
                 # A step that nobody ended ends with the whole, and in the same way.
                 for lines in watch.lines.values():
                     lines.put_nowait(
@@ -158,7 +163,7 @@ def _plain(name: str) -> str:
 
 def artifact_key(channel: Channel, key: str) -> str:
     """Key of an artifact in Prefect: lower-case letters, digits and dashes only."""
-    return re.sub(r"[^a-z0-9]+", "-", f"{channel.story.name} {key}".lower()).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", f"{channel.story.flow} {channel.story.name} {key}".lower()).strip("-")
 
 
 async def _show_artifact(channel: Channel, event: Shown) -> None:

@@ -106,6 +106,8 @@ class Story:
         Which flow shows it: ``follow-up``, ``observe`` or ``relay``.
     name
         What people call this run, e.g. ``sb26112201 · gft-jilin``.
+    subject
+        What it is about, said in every line of its log: the burst's name.
     parameters
         Facts shown as the run's parameters.
     on_cancel
@@ -114,6 +116,7 @@ class Story:
 
     flow: str
     name: str
+    subject: str
     clock: Clock
     tags: tuple[str, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,6 @@ from messaging.transaction import Transaction
 from voevent.build import build
 from voevent.kinds import Cited, Content, Header, Receipt
 from voevent.packet import Packet
-from voevent.summary import summarise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,15 +73,12 @@ class Author:
             deadline_s=deadline_s,
         )
         packet = build(header, content)
-        acknowledged = not isinstance(content, Receipt)
+        receipt = isinstance(content, Receipt)
         if isinstance(content, Receipt):
-            transaction.store_receipt(packet, content, sender="", considered=considered)
+            row = transaction.store_receipt(packet, content, sender="", considered=considered)
+        else:
+            row = transaction.store(packet, sender="", considered=considered)
         if to is not None:
-            transaction.enqueue(
-                packet,
-                to=to,
-                body=summarise(header, content),
-                deadline_s=deadline_s,
-                acknowledged=acknowledged,
-            )
+            body = packet.description
+            transaction.dispatch(row, to=to, body=body, deadline_s=deadline_s, acknowledged=not receipt)
         return packet

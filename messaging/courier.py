@@ -123,7 +123,7 @@ class Courier:
             raise
 
     async def stop(self) -> None:
-        """Disconnect and end; the journal stays open."""
+        """Disconnect and end for good; the journal stays open."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -153,6 +153,8 @@ class Courier:
             return self._intake.answer(tx, stored, answer)
 
         said = await self._journal.write(work)
+        if said:
+            answer.then()
         self.wake()
         return said
 
@@ -246,7 +248,7 @@ class Courier:
         stored, content = matter.stored, matter.content
         if not isinstance(content, Receipt):
             answer = await self._desk.consider(matter.packet, matter.header, content)
-            if await self._journal.write(lambda tx: self._intake.answer(tx, stored, answer)):
+            if await self._journal.write(lambda tx: self._intake.decide(tx, stored, answer)):
                 answer.then()
             self.wake()
             return
@@ -254,7 +256,7 @@ class Courier:
         effect = await self._desk.noted(matter.packet, matter.header, content, cited)
 
         def note(tx: Transaction) -> None:
-            if effect is not None:
+            if effect is not None and not inbox.is_considered(tx, stored.row):
                 effect(tx)
             inbox.mark_considered(tx, stored.row)
 

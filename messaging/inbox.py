@@ -19,6 +19,17 @@ MAX_QUARANTINED_BYTES = 16 * 1024 * 1024
 """Their summed size."""
 
 
+_IS_CONSIDERED = sa.select(tables.packets.c.considered).where(tables.packets.c.id == sa.bindparam("row"))
+_CONSIDERED = (
+    sa.update(tables.packets).where(tables.packets.c.id == sa.bindparam("row")).values(considered=True)
+)
+
+
+def is_considered(tx: Transaction, row: int) -> bool:
+    """Whether the site's service has dealt with a packet."""
+    return bool(tx.connection.scalar(_IS_CONSIDERED, {"row": row}))
+
+
 def unconsidered(reader: Reader) -> list[StoredPacket]:
     """Received packets that the site's service has not dealt with, in order of commit."""
     table = tables.packets
@@ -28,8 +39,7 @@ def unconsidered(reader: Reader) -> list[StoredPacket]:
 
 def mark_considered(tx: Transaction, row: int) -> None:
     """Record that the service has dealt with a packet."""
-    table = tables.packets
-    tx.connection.execute(sa.update(table).where(table.c.id == row).values(considered=True))
+    tx.connection.execute(_CONSIDERED, {"row": row})
 
 
 def quarantine(tx: Transaction, arrival: Arrival, *, ivorn: str, reason: str) -> None:

@@ -86,21 +86,27 @@ class Intake:
         if culprit is not None and tx.stored(culprit.id) is None:
             self._refuse(tx, culprit, rejected.reason)
 
+    def decide(self, tx: Transaction, considered: StoredPacket, answer: Answer) -> bool:
+        """Commit what the desk made of a packet: the effect once, whatever was said about it meanwhile.
+
+        False, and nothing done, when that was committed before.
+        """
+        if inbox.is_considered(tx, considered.row):
+            return False
+        inbox.mark_considered(tx, considered.row)
+        if answer.effect is not None:
+            answer.effect(tx)
+        if not self._was_said(tx, considered, answer):
+            self._reply(tx, considered, answer)
+        return True
+
     def answer(self, tx: Transaction, cited: StoredPacket, answer: Answer) -> bool:
-        """Commit an answer with its effect; does nothing, and gives False, once the final word was said."""
-        said = [r.outcome for r in tx.receipts(cited.id) if r.author == self.author.site]
-        if answer.outcome in said or any(outcome.final for outcome in said):
-            inbox.mark_considered(tx, cited.row)
+        """Commit a later answer with its effect; False, and nothing done, once the final word was said."""
+        if self._was_said(tx, cited, answer):
             return False
         if answer.effect is not None:
             answer.effect(tx)
-        receipt = Receipt(
-            cited=cited.id, outcome=answer.outcome, reason=answer.reason, details=answer.details
-        )
-        telescope = cited.campaign.rpartition(".")[2]
-        to = self.rules.answers_to(telescope)
-        self._say(tx, cited.campaign, receipt, to=to, drill=cited.drill)
-        inbox.mark_considered(tx, cited.row)
+        self._reply(tx, cited, answer)
         return True
 
     def expire(self, tx: Transaction) -> list[tuple[Outgoing, Packet | None]]:
@@ -126,6 +132,17 @@ class Intake:
                 (row, self._say(tx, row.campaign, receipt, to=to, drill=stored.drill, considered=False))
             )
         return expired
+
+    def _was_said(self, tx: Transaction, cited: StoredPacket, answer: Answer) -> bool:
+        said = [r.outcome for r in tx.receipts(cited.id) if r.author == self.author.site]
+        return answer.outcome in said or any(outcome.final for outcome in said)
+
+    def _reply(self, tx: Transaction, cited: StoredPacket, answer: Answer) -> None:
+        receipt = Receipt(
+            cited=cited.id, outcome=answer.outcome, reason=answer.reason, details=answer.details
+        )
+        to = self.rules.answers_to(cited.campaign.rpartition(".")[2])
+        self._say(tx, cited.campaign, receipt, to=to, drill=cited.drill)
 
     def _settle(self, tx: Transaction, believed: Believed, receipt: Receipt) -> list[Outgoing]:
         header = believed.header

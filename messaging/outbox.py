@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,15 +20,6 @@ from voevent.packet import PacketId
 _TABLE = tables.outgoing
 _RECEIPTS = tables.receipts
 _PENDING = _TABLE.c.state == OutgoingState.PENDING
-
-
-def _at(time: datetime) -> sa.BindParameter[datetime]:
-    return sa.literal(time, tables.UtcTime())
-
-
-def _later(time: datetime) -> sa.ColumnElement[datetime]:
-    """Due no sooner than this, and no sooner than it is already: a receipt may have slowed it down."""
-    return sa.func.max(_TABLE.c.due, _at(time))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,19 +50,57 @@ class Attempt:
     problem: str = ""
 
 
+_AGENDA = (
+    sa.select(
+        _TABLE.c.way,
+        _TABLE.c.name,
+        sa.func.min(_TABLE.c.due).label("due"),
+        sa.func.min(_TABLE.c.attempts).label("attempts"),
+        sa.func.min(_TABLE.c.deadline).label("deadline"),
+    )
+    .where(_PENDING)
+    .group_by(_TABLE.c.way, _TABLE.c.name)
+)
+_DUE = (
+    OUTGOING.add_columns(tables.packets.c.raw)
+    .where(
+        _PENDING,
+        _TABLE.c.way == sa.bindparam("way"),
+        _TABLE.c.name == sa.bindparam("name"),
+        _TABLE.c.due <= sa.bindparam("now", type_=tables.UtcTime()),
+        _TABLE.c.attempts <= sa.bindparam("attempts"),
+    )
+    .order_by(tables.packets.c.kind != Kind.RECEIPT, _TABLE.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer()))
+)
+_HERE = _TABLE.c.id == sa.bindparam("row")
+_NOW = sa.bindparam("now", type_=tables.UtcTime())
+# Due no sooner than this, and no sooner than it is already: a receipt may have slowed it down.
+_LATER = sa.func.max(_TABLE.c.due, sa.bindparam("later", type_=tables.UtcTime()))
+_FAILED = sa.update(_TABLE).where(_HERE).values(due=_LATER, problem=sa.bindparam("why"), changed=_NOW)
+_TAKEN = (
+    sa.update(_TABLE)
+    .where(_HERE)
+    .values(
+        state=sa.case(
+            (_PENDING & sa.not_(_TABLE.c.acknowledged), OutgoingState.SENT.value), else_=_TABLE.c.state
+        ),
+        attempts=_TABLE.c.attempts + 1,
+        first_sent=sa.func.coalesce(_TABLE.c.first_sent, _NOW),
+        last_sent=_NOW,
+        due=_LATER,
+        problem="",
+        changed=_NOW,
+    )
+)
+_SETTLED = sa.update(_TABLE).where(_HERE).values(state=OutgoingState.SETTLED.value, changed=_NOW)
+_SLOWED = sa.update(_TABLE).where(_HERE).values(interim=True, due=_LATER, changed=_NOW)
+# Statements of each packet's way stand ready: to build one costs more than to run it.
+
+
 def agenda(reader: Reader) -> list[Business]:
     """Where packets wait, and until when."""
-    rows = reader.connection.execute(
-        sa.select(
-            _TABLE.c.way,
-            _TABLE.c.name,
-            sa.func.min(_TABLE.c.due).label("due"),
-            sa.func.min(_TABLE.c.attempts).label("attempts"),
-            sa.func.min(_TABLE.c.deadline).label("deadline"),
-        )
-        .where(_PENDING)
-        .group_by(_TABLE.c.way, _TABLE.c.name)
-    )
+    rows = reader.connection.execute(_AGENDA)
     return [
         Business(
             destination=ToUser(row.name) if row.way == "user" else ToTopic(row.name),
@@ -92,44 +122,26 @@ def due(
     fresh_only
         Only those that were never sent.
     """
-    at = address(destination)
-    query = OUTGOING.add_columns(tables.packets.c.raw).where(
-        _PENDING, _TABLE.c.way == at["way"], _TABLE.c.name == at["name"], _TABLE.c.due <= now
-    )
-    if fresh_only:
-        query = query.where(_TABLE.c.attempts == 0)
+    most = 0 if fresh_only else sys.maxsize
     rows = reader.connection.execute(
-        query.order_by(tables.packets.c.kind != Kind.RECEIPT, _TABLE.c.id).limit(limit)
+        _DUE, address(destination) | {"now": now, "attempts": most, "limit": limit}
     )
     return [(outgoing_packet(row), row.raw) for row in rows]
 
 
 def attempted(tx: Transaction, attempts: Sequence[Attempt]) -> None:
     """Record what came of sending. Meanwhile a receipt may have come: it is not overruled."""
-    for attempt in attempts:
-        here = _TABLE.c.id == attempt.row
-        postponed = _later(attempt.next_due)
-        if attempt.problem:
-            tx.connection.execute(
-                sa.update(_TABLE).where(here).values(due=postponed, problem=attempt.problem, changed=tx.now)
-            )
-            continue
+    failed = [a for a in attempts if a.problem]
+    taken = [a for a in attempts if not a.problem]
+    facts = [{"row": a.row, "later": a.next_due, "now": tx.now} for a in taken]
+    if facts:
+        tx.connection.execute(_TAKEN, facts)
+    for attempt in failed:
         tx.connection.execute(
-            sa.update(_TABLE)
-            .where(here)
-            .values(
-                state=sa.case(
-                    (_PENDING & sa.not_(_TABLE.c.acknowledged), OutgoingState.SENT.value),
-                    else_=_TABLE.c.state,
-                ),
-                attempts=_TABLE.c.attempts + 1,
-                first_sent=sa.func.coalesce(_TABLE.c.first_sent, _at(tx.now)),
-                last_sent=tx.now,
-                due=postponed,
-                problem="",
-                changed=tx.now,
-            )
+            _FAILED,
+            {"row": attempt.row, "later": attempt.next_due, "now": tx.now, "why": attempt.problem},
         )
+    for attempt in taken:
         if attempt.repeated:
             _repeat_receipts(tx, attempt.row)
 
@@ -176,12 +188,11 @@ def answered(
         and row.state is not OutgoingState.SETTLED
     ]
     for row in concerned:
-        change = sa.update(_TABLE).where(_TABLE.c.id == row.row)
+        facts = {"row": row.row, "now": tx.now}
         if final:
-            tx.connection.execute(change.values(state=OutgoingState.SETTLED, changed=tx.now))
+            tx.connection.execute(_SETTLED, facts)
         elif row.state is OutgoingState.PENDING:
-            later = _later(slow_until)
-            tx.connection.execute(change.values(interim=True, due=later, changed=tx.now))
+            tx.connection.execute(_SLOWED, facts | {"later": slow_until})
     return concerned
 
 
@@ -202,9 +213,7 @@ def hurry(tx: Transaction, peer: str | None = None) -> None:
 
     What was answered by an interim receipt is in good hands and keeps its pace.
     """
-    change = sa.update(_TABLE).where(
-        _PENDING, sa.not_(_TABLE.c.interim), _TABLE.c.due > tx.now, _TABLE.c.problem == ""
-    )
+    change = sa.update(_TABLE).where(_PENDING, sa.not_(_TABLE.c.interim), _TABLE.c.due > tx.now)
     if peer == CSC:
         change = change.where(
             (_TABLE.c.way == "topic") | ((_TABLE.c.way == "user") & (_TABLE.c.name == peer))

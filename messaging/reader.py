@@ -33,6 +33,33 @@ OUTGOING = sa.select(
 """Outgoing packets with what `outgoing_packet` needs to know about them."""
 
 
+_PACKETS = tables.packets
+_HELD = sa.select(_PACKETS.c.sha256).where(_PACKETS.c.ivorn == sa.bindparam("ivorn"))
+_STORED = sa.select(_PACKETS).where(
+    _PACKETS.c.ivorn == sa.bindparam("ivorn"), _PACKETS.c.sha256 == sa.bindparam("sha256")
+)
+_OF_PACKET = OUTGOING.where(
+    _PACKETS.c.ivorn == sa.bindparam("ivorn"), _PACKETS.c.sha256 == sa.bindparam("sha256")
+).order_by(tables.outgoing.c.id)
+_RECEIPTS = (
+    sa.select(
+        tables.receipts,
+        _PACKETS.c.ivorn,
+        _PACKETS.c.sha256,
+        _PACKETS.c.author,
+        _PACKETS.c.campaign,
+        _PACKETS.c.committed,
+    )
+    .join(_PACKETS, tables.receipts.c.packet == _PACKETS.c.id)
+    .where(
+        tables.receipts.c.cited_ivorn == sa.bindparam("ivorn"),
+        tables.receipts.c.cited_sha256 == sa.bindparam("sha256"),
+    )
+    .order_by(_PACKETS.c.id)
+)
+# Statements of each packet's way stand ready: to build one costs more than to run it.
+
+
 def stored_packet(row: sa.Row[Any]) -> StoredPacket:
     """Turn a row of `packets` into a value."""
     return StoredPacket(
@@ -107,16 +134,12 @@ class Reader:
 
     def held(self, ivorn: str) -> PacketId | None:
         """Identity of the packet that has this IVORN here; None when there is none."""
-        table = tables.packets
-        sha256 = self.connection.scalar(sa.select(table.c.sha256).where(table.c.ivorn == ivorn))
+        sha256 = self.connection.scalar(_HELD, {"ivorn": ivorn})
         return None if sha256 is None else PacketId(ivorn=ivorn, sha256=sha256)
 
     def stored(self, packet: PacketId) -> StoredPacket | None:
         """Packet with what the journal knows about it; None when it is not held."""
-        table = tables.packets
-        row = self.connection.execute(
-            sa.select(table).where(table.c.ivorn == packet.ivorn, table.c.sha256 == packet.sha256)
-        ).one_or_none()
+        row = self.connection.execute(_STORED, _key(packet)).one_or_none()
         return None if row is None else stored_packet(row)
 
     def packet(self, packet: PacketId) -> bytes | None:
@@ -144,33 +167,17 @@ class Reader:
         ``states=[OutgoingState.EXPIRED]`` gives the dead letters, ``[OutgoingState.PENDING]`` what is
         still on its way.
         """
+        if packet is not None:
+            found = map(outgoing_packet, self.connection.execute(_OF_PACKET, _key(packet)))
+            return [o for o in found if o.state in states and campaign in {None, o.campaign}]
         query = OUTGOING.where(tables.outgoing.c.state.in_([state.value for state in states]))
         if campaign is not None:
             query = query.where(tables.packets.c.campaign == campaign)
-        if packet is not None:
-            query = query.where(
-                tables.packets.c.ivorn == packet.ivorn, tables.packets.c.sha256 == packet.sha256
-            )
         return [outgoing_packet(row) for row in self.connection.execute(query.order_by(tables.outgoing.c.id))]
 
     def receipts(self, cited: PacketId) -> list[HeldReceipt]:
         """All receipts about a packet, written here or received, in order of commit."""
-        rows = self.connection.execute(
-            sa.select(
-                tables.receipts,
-                tables.packets.c.ivorn,
-                tables.packets.c.sha256,
-                tables.packets.c.author,
-                tables.packets.c.campaign,
-                tables.packets.c.committed,
-            )
-            .join(tables.packets, tables.receipts.c.packet == tables.packets.c.id)
-            .where(
-                tables.receipts.c.cited_ivorn == cited.ivorn,
-                tables.receipts.c.cited_sha256 == cited.sha256,
-            )
-            .order_by(tables.packets.c.id)
-        )
+        rows = self.connection.execute(_RECEIPTS, _key(cited))
         return [
             HeldReceipt(
                 id=PacketId(ivorn=row.ivorn, sha256=row.sha256),
@@ -213,9 +220,13 @@ class Reader:
         return [stored_packet(found) for found in rows]
 
     def latest(self, limit: int, *, before: int | None = None) -> list[StoredPacket]:
-        """The last packets of all campaigns, the latest first; those before a row only, if one is given."""
+        """Return the last packets of all campaigns, the latest first, those before a row if one is given."""
         table = tables.packets
         query = sa.select(table).order_by(table.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(table.c.id < before)
         return [stored_packet(row) for row in self.connection.execute(query)]
+
+
+def _key(packet: PacketId) -> dict[str, str]:
+    return {"ivorn": packet.ivorn, "sha256": packet.sha256}

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import random
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -201,7 +202,8 @@ class Sender:
             )
         else:
             _LOG.info("sent %s", row.body, extra=_facts(row, "packet.sent"))
-        delay_s = self._timing.delay_s(row.attempts + 1, interim=row.interim, rng=self._rng)
+        attempts = sys.maxsize if problem else row.attempts + 1
+        delay_s = self._timing.delay_s(attempts, interim=row.interim, rng=self._rng)
         next_due = self._wall.now() + timedelta(seconds=delay_s)
         return Attempt(row=row.row, repeated=row.attempts > 0, next_due=next_due, problem=problem)
 

@@ -17,6 +17,25 @@ from voevent.identity import NO_CAMPAIGN, author_of
 from voevent.kinds import Receipt
 from voevent.packet import Packet, PacketId, Role
 
+_NUMBER = insert(tables.sequences).values(campaign=sa.bindparam("campaign"), last=1)
+_NEXT = _NUMBER.on_conflict_do_update(
+    index_elements=["campaign"], set_={"last": tables.sequences.c.last + 1}
+).returning(tables.sequences.c.last)
+_STORE = (
+    insert(tables.packets).on_conflict_do_nothing(index_elements=["ivorn"]).returning(tables.packets.c.id)
+)
+_OWN_ROW = sa.select(tables.packets.c.id).where(
+    tables.packets.c.ivorn == sa.bindparam("ivorn"), tables.packets.c.sha256 == sa.bindparam("sha256")
+)
+_RECEIPT = sa.insert(tables.receipts)
+_ROUTE = insert(tables.outgoing)
+_DISPATCH = _ROUTE.on_conflict_do_update(
+    index_elements=["packet", "way", "name"],
+    set_={name: _ROUTE.excluded[name] for name in ("state", "due", "changed")},
+    where=tables.outgoing.c.state == OutgoingState.SENT,
+)
+# Statements of each packet's way stand ready: to build one costs more than to run it.
+
 
 def address(destination: Destination) -> dict[str, str]:
     """Give the two columns that a destination is."""
@@ -35,13 +54,7 @@ class Transaction(Reader):
 
     def next_sequence(self, campaign: str) -> int:
         """Allocate the next number among this site's own packets of the campaign, from 1."""
-        table = tables.sequences
-        statement = insert(table).values(campaign=campaign, last=1)
-        number: int | None = self.connection.scalar(
-            statement.on_conflict_do_update(
-                index_elements=["campaign"], set_={"last": table.c.last + 1}
-            ).returning(table.c.last)
-        )
+        number: int | None = self.connection.scalar(_NEXT, {"campaign": campaign})
         if number is None:
             raise JournalError(f"no sequence number was given for {campaign}")
         return number
@@ -89,11 +102,7 @@ class Transaction(Reader):
         IdentityTakenError
             When another packet with other bytes already has its IVORN.
         """
-        own = self.connection.scalar(
-            sa.select(tables.packets.c.id).where(
-                tables.packets.c.ivorn == packet.ivorn, tables.packets.c.sha256 == packet.sha256
-            )
-        )
+        own = self.connection.scalar(_OWN_ROW, {"ivorn": packet.ivorn, "sha256": packet.sha256})
         if own is None:
             own = self.store(packet, sender="", considered=True)
         self.dispatch(own, to=to, body=body, deadline_s=deadline_s, acknowledged=acknowledged)
@@ -102,26 +111,21 @@ class Transaction(Reader):
         self, row: int, *, to: Destination, body: str, deadline_s: float | None, acknowledged: bool
     ) -> None:
         """Do as `enqueue` does, for the packet that the journal holds in that row."""
-        table = tables.outgoing
         deadline = None if deadline_s is None else self.now + timedelta(seconds=deadline_s)
-        statement = insert(table).values(
-            packet=row,
-            **address(to),
-            body=body,
-            acknowledged=acknowledged,
-            state=OutgoingState.PENDING,
-            committed=self.now,
-            changed=self.now,
-            due=self.now,
-            deadline_s=deadline_s,
-            deadline=deadline,
-        )
         self.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["packet", "way", "name"],
-                set_={"state": OutgoingState.PENDING, "due": self.now, "changed": self.now},
-                where=table.c.state == OutgoingState.SENT,
-            )
+            _DISPATCH,
+            address(to)
+            | {
+                "packet": row,
+                "body": body,
+                "acknowledged": acknowledged,
+                "state": OutgoingState.PENDING.value,
+                "committed": self.now,
+                "changed": self.now,
+                "due": self.now,
+                "deadline_s": deadline_s,
+                "deadline": deadline,
+            },
         )
 
     def revive(self, packet: PacketId) -> int:
@@ -172,41 +176,40 @@ class Transaction(Reader):
                 f"packet {packet.ivorn} has {size} bytes, more than the limit of {self._max_packet_bytes}",
                 hint="say less in one packet: upload the data and cite it",
             )
-        held = self.held(packet.ivorn)
-        if held is not None:
-            raise IdentityTakenError(f"{packet.id} cannot be taken in: the journal holds {held}")
         row: int | None = self.connection.scalar(
-            sa.insert(tables.packets)
-            .values(
-                ivorn=packet.ivorn,
-                sha256=packet.sha256,
-                raw=packet.raw,
-                kind=packet.param("kind") or "",
-                author=author_of(packet.ivorn),
-                campaign=packet.param("campaign") or NO_CAMPAIGN,
-                received=bool(sender),
-                sender=sender,
-                committed=self.now,
-                considered=considered,
-                drill=packet.role is Role.TEST,
-            )
-            .returning(tables.packets.c.id)
+            _STORE,
+            {
+                "ivorn": packet.ivorn,
+                "sha256": packet.sha256,
+                "raw": packet.raw,
+                "kind": packet.param("kind") or "",
+                "author": author_of(packet.ivorn),
+                "campaign": packet.param("campaign") or NO_CAMPAIGN,
+                "received": bool(sender),
+                "sender": sender,
+                "committed": self.now,
+                "considered": considered,
+                "drill": packet.role is Role.TEST,
+            },
         )
         if row is None:
-            raise JournalError(f"{packet.id} was not taken")
+            raise IdentityTakenError(
+                f"{packet.id} cannot be taken in: the journal holds {self.held(packet.ivorn)}"
+            )
         return row
 
     def store_receipt(self, packet: Packet, receipt: Receipt, *, sender: str, considered: bool) -> int:
         """Take a receipt in as `store` does, with what it says about the packet it cites."""
         row = self.store(packet, sender=sender, considered=considered)
         self.connection.execute(
-            sa.insert(tables.receipts).values(
-                packet=row,
-                cited_ivorn=receipt.cited.ivorn,
-                cited_sha256=receipt.cited.sha256,
-                outcome=receipt.outcome,
-                reason=receipt.reason,
-                details=dict(receipt.details),
-            )
+            _RECEIPT,
+            {
+                "packet": row,
+                "cited_ivorn": receipt.cited.ivorn,
+                "cited_sha256": receipt.cited.sha256,
+                "outcome": receipt.outcome.value,
+                "reason": receipt.reason,
+                "details": dict(receipt.details),
+            },
         )
         return row

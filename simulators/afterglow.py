@@ -23,7 +23,8 @@ from voevent.packet import SkyPosition
 REFERENCE_S = 1000.0
 """Time since the trigger at which an afterglow's magnitude is quoted."""
 
-_SMOOTHNESS = 2.5
+BEND_SHARPNESS = 2.5
+"""How sharply one power law bends into the next (the s of smoothly broken power laws)."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -34,7 +35,8 @@ class Afterglow:
     Attributes
     ----------
     r_mag
-        AB magnitude in r, 1000 s after the trigger, above the atmosphere; Galactic extinction is not simulated.
+        AB magnitude in r, 1000 s after the trigger, above the atmosphere; Galactic extinction is not
+        simulated.
     indices
         F proportional to t**(-index), one for each segment; a negative one rises.
     breaks_s
@@ -96,7 +98,7 @@ class Afterglow:
     def _shape(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
         log_flux = -self.indices[0] * np.log(times_s)
         for (before, after), break_s in zip(pairwise(self.indices), self.breaks_s, strict=True):
-            bend = np.log1p((times_s / break_s) ** _SMOOTHNESS) / _SMOOTHNESS
+            bend = np.log1p((times_s / break_s) ** BEND_SHARPNESS) / BEND_SHARPNESS
             log_flux = log_flux - (after - before) * bend
         shape: NDArray[np.float64] = np.exp(log_flux)
         return shape
@@ -112,7 +114,7 @@ class SimulatedBurst:
     afterglow: Afterglow
 
     def magnitude(self, t_s: float, filter_name: str, exposure_s: float = 0.0) -> float:
-        """True AB magnitude at a time since the trigger, averaged in flux over an exposure centred there."""
+        """Magnitude of its afterglow: see `Afterglow.magnitude`."""
         return self.afterglow.magnitude(t_s, filter_name, exposure_s)
 
 

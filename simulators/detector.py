@@ -1,8 +1,8 @@
 """A detector: what light, darkness and read-out leave in its pixels.
 
-Fixed patterns (bias columns, hot pixels, pixel response, vignetting, dust) belong to the device and are the same in
-every frame; noise and cosmic rays are drawn anew. Poisson noise is drawn as a Gaussian of the same variance, in one
-draw with the read-out noise: at the levels of a sky background the two cannot be told apart.
+Fixed patterns (bias columns, hot pixels, pixel response, vignetting, dust) belong to the device and are the
+same in every frame; noise and cosmic rays are drawn anew. Poisson noise is drawn as a Gaussian of the same
+variance, in one draw with the read-out noise: at the levels of a sky background the two cannot be told apart.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class Detector:
         electrons = electrons + noise * np.sqrt(variance)
         self._add_cosmics(electrons, exposure_s, rng)
         adu = electrons * np.float32(1.0 / instrument.gain_e_adu) + self._bias
-        return np.rint(np.clip(adu, 0.0, instrument.saturation_adu)).astype(np.uint16)
+        pixels: NDArray[np.uint16] = np.rint(np.clip(adu, 0.0, instrument.saturation_adu)).astype(np.uint16)
+        return pixels
 
     def _add_cosmics(self, electrons: Image, exposure_s: float, rng: np.random.Generator) -> None:
         """Short straight tracks with sharp edges."""
@@ -118,7 +119,8 @@ class Detector:
         rng = np.random.default_rng([self._seed, 1])
         columns = rng.normal(0.0, 1.5, self._instrument.width_px)
         slope = np.linspace(-2.0, 2.0, self._instrument.height_px)
-        return (BIAS_ADU + columns[None, :] + slope[:, None]).astype(np.float32)
+        bias: Image = (BIAS_ADU + columns[None, :] + slope[:, None]).astype(np.float32)
+        return bias
 
     @functools.cached_property
     def _dark_rate(self) -> Image:
@@ -127,7 +129,8 @@ class Detector:
         rate = self._instrument.dark_current_e_s * rng.lognormal(0.0, 0.3, self._shape)
         hot = rng.random(self._shape) < 3e-4
         rate[hot] += rng.lognormal(np.log(8.0), 1.2, int(hot.sum()))
-        return rate.astype(np.float32)
+        dark: Image = rate.astype(np.float32)
+        return dark
 
     def _draw_response(self, filter_name: str) -> Image:
         """Sensitivity of each pixel in a filter, 1 near the centre: vignetting, pixel response, dust."""
@@ -142,4 +145,5 @@ class Detector:
             distance = np.hypot(x - dust.uniform(0, width), y - dust.uniform(0, height))
             size = dust.uniform(12.0, 30.0)
             response *= 1.0 - 0.03 * np.exp(-0.5 * ((distance - size) / (0.25 * size)) ** 2)
-        return response.astype(np.float32)
+        sensitivity: Image = response.astype(np.float32)
+        return sensitivity

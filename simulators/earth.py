@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from followup.site import Site
 from voevent.packet import SkyPosition
@@ -24,14 +25,11 @@ def altitude_azimuth_deg(position: SkyPosition, site: Site, time: datetime) -> t
     """Altitude (without refraction) and azimuth (from north through east) of an ICRS position."""
     ra, dec = _of_date(position, time)
     hour_angle = math.radians(_sidereal_deg(time) + site.longitude_deg - ra)
-    latitude, declination = math.radians(site.latitude_deg), math.radians(dec)
-    up = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(declination) * math.cos(
-        hour_angle
-    )
-    north = math.cos(latitude) * math.sin(declination) - math.sin(latitude) * math.cos(
-        declination
-    ) * math.cos(hour_angle)
-    east = -math.cos(declination) * math.sin(hour_angle)
+    sin_lat, cos_lat = math.sin(math.radians(site.latitude_deg)), math.cos(math.radians(site.latitude_deg))
+    sin_dec, cos_dec = math.sin(math.radians(dec)), math.cos(math.radians(dec))
+    up = sin_lat * sin_dec + cos_lat * cos_dec * math.cos(hour_angle)
+    north = cos_lat * sin_dec - sin_lat * cos_dec * math.cos(hour_angle)
+    east = -cos_dec * math.sin(hour_angle)
     return math.degrees(math.asin(max(-1.0, min(1.0, up)))), math.degrees(math.atan2(east, north)) % 360.0
 
 
@@ -47,7 +45,7 @@ def horizon_deg(site: Site, azimuth_deg: float) -> float:
         return 0.0
     points = [*site.horizon, (site.horizon[0][0] + 360.0, site.horizon[0][1])]
     azimuth = azimuth_deg if azimuth_deg >= points[0][0] else azimuth_deg + 360.0
-    for (left, low), (right, high) in zip(points[:-1], points[1:], strict=True):
+    for (left, low), (right, high) in pairwise(points):
         if left <= azimuth <= right:
             return low + (high - low) * (azimuth - left) / max(right - left, 1e-9)
     return site.horizon[0][1]
@@ -96,6 +94,26 @@ def angle_deg(one: SkyPosition, other: SkyPosition) -> float:
     return math.degrees(2 * math.asin(math.sqrt(min(1.0, chord2))))
 
 
+def between(one: SkyPosition, other: SkyPosition, fraction: float) -> SkyPosition:
+    """Position that part of the way from one to another on a great circle; `other` if they are opposite."""
+    angle = math.radians(angle_deg(one, other))
+    if math.sin(angle) < 1e-12:
+        return other
+    weights = (math.sin((1.0 - fraction) * angle), math.sin(fraction * angle))
+    x, y, z = (
+        sum(weight * vector[axis] for weight, vector in zip(weights, map(_unit, (one, other)), strict=True))
+        for axis in range(3)
+    )
+    return SkyPosition(
+        ra_deg=math.degrees(math.atan2(y, x)) % 360.0, dec_deg=math.degrees(math.atan2(z, math.hypot(x, y)))
+    )
+
+
+def _unit(position: SkyPosition) -> tuple[float, float, float]:
+    ra, dec = math.radians(position.ra_deg), math.radians(position.dec_deg)
+    return math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)
+
+
 def _days(time: datetime) -> float:
     return (time - _J2000).total_seconds() / 86400.0
 
@@ -116,12 +134,9 @@ def _of_date(position: SkyPosition, time: datetime) -> tuple[float, float]:
 
 
 def _from_ecliptic(longitude: float, latitude: float) -> SkyPosition:
-    obliquity = math.radians(23.4393)
+    sin_tilt, cos_tilt = math.sin(math.radians(23.4393)), math.cos(math.radians(23.4393))
     x = math.cos(latitude) * math.cos(longitude)
-    y = math.cos(obliquity) * math.cos(latitude) * math.sin(longitude) - math.sin(obliquity) * math.sin(
-        latitude
-    )
-    z = math.sin(obliquity) * math.cos(latitude) * math.sin(longitude) + math.cos(obliquity) * math.sin(
-        latitude
-    )
+    towards_y, towards_z = math.cos(latitude) * math.sin(longitude), math.sin(latitude)
+    y = cos_tilt * towards_y - sin_tilt * towards_z
+    z = sin_tilt * towards_y + cos_tilt * towards_z
     return SkyPosition(ra_deg=math.degrees(math.atan2(y, x)) % 360.0, dec_deg=math.degrees(math.asin(z)))

@@ -73,25 +73,24 @@ class Imager:
             "CCD-TEMP": -60.0,
             "SIMULATD": True,
         }
-        match frame_type:
-            case FrameType.BIAS:
-                pixels = self._detector.bias(rng=rng)
-            case FrameType.DARK:
-                pixels = self._detector.dark(exposure_s=exposure_s, rng=rng)
-            case FrameType.FLAT:
-                pixels = self._detector.flat(exposure_s=exposure_s, filter_name=filter_name, rng=rng)
-            case FrameType.LIGHT:
-                truth = looks_at or pointing
-                altitude, _ = altitude_azimuth_deg(truth, self._telescope.site, start)
-                header["AIRMASS"] = round(airmass(altitude), 3)
-                pixels = self._detector.light(
-                    sources=self._sources(truth, start, exposure_s, filter_name, rng),
-                    sky_e_px=self._sky_e_px(truth, start, filter_name) * exposure_s,
-                    fwhm_px=self._fwhm_px(truth, start, filter_name, rng),
-                    exposure_s=exposure_s,
-                    filter_name=filter_name,
-                    rng=rng,
-                )
+        if frame_type is FrameType.LIGHT:
+            truth = looks_at or pointing
+            altitude, _ = altitude_azimuth_deg(truth, self._telescope.site, start)
+            header["AIRMASS"] = round(airmass(altitude), 3)
+            pixels = self._detector.light(
+                sources=self._sources(truth, start, exposure_s, filter_name, rng),
+                sky_e_px=self._sky_e_px(truth, start, filter_name) * exposure_s,
+                fwhm_px=self._fwhm_px(truth, start, filter_name, rng),
+                exposure_s=exposure_s,
+                filter_name=filter_name,
+                rng=rng,
+            )
+        elif frame_type is FrameType.FLAT:
+            pixels = self._detector.flat(exposure_s=exposure_s, filter_name=filter_name, rng=rng)
+        elif frame_type is FrameType.DARK:
+            pixels = self._detector.dark(exposure_s=exposure_s, rng=rng)
+        else:
+            pixels = self._detector.bias(rng=rng)
         return RawFrame(
             pixels=pixels,
             frame_type=frame_type,
@@ -151,7 +150,7 @@ class Imager:
         blue = (PASSBANDS["r"].wavelength_nm / PASSBANDS[filter_name].wavelength_nm) ** 0.2
         seeing = self._telescope.conditions.seeing_arcsec * airmass(altitude) ** 0.6 * blue
         wandering = math.exp(rng.normal(0.0, 0.05))
-        return seeing * wandering / self._telescope.instrument.pixel_scale_arcsec
+        return float(seeing * wandering / self._telescope.instrument.pixel_scale_arcsec)
 
     def _sky_e_px(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
         """Electrons per second and pixel: night sky, Moon and twilight."""
@@ -160,7 +159,7 @@ class Imager:
         dark = 10 ** (-0.4 * self._telescope.conditions.sky_mag[filter_name]) * airmass(altitude) ** 0.5
         brightness = dark + _moonlight(position, self._telescope, time, filter_name)
         sun_altitude, _ = altitude_azimuth_deg(sun(time), site, time)
-        # Twilight: about a magnitude a degree from where it drowns in the night sky, 18 deg below the horizon.
+        # Twilight: about a magnitude a degree, from where it drowns in the night sky on.
         brightness += dark * 10 ** (0.4 * min(16.0, 0.9 * (sun_altitude + 18.0) - 1.5))
         area = self._telescope.instrument.pixel_scale_arcsec**2
         return float(brightness * area * 10 ** (0.4 * self._zero_points[filter_name]))
@@ -169,8 +168,8 @@ class Imager:
 def _moonlight(position: SkyPosition, telescope: KnownTelescope, time: datetime, filter_name: str) -> float:
     """Surface brightness that the Moon adds, in units of AB magnitude 0 per square arcsecond.
 
-    A full Moon at 60 deg from the field brings the sky to about 19.0 (g) and 19.7 (r) mag, falling with its phase
-    and with the angle.
+    A full Moon at 60 deg from the field brings the sky to about 19.0 (g) and 19.7 (r) mag, falling with its
+    phase and with the angle.
     """
     where, lit = moon(time)
     moon_altitude, _ = altitude_azimuth_deg(where, telescope.site, time)

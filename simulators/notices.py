@@ -1,4 +1,4 @@
-"""Alerts about simulated bursts, in the order, with the delays and the errors of SVOM's; and real ones from files.
+"""Alerts about simulated bursts, with the delays and the errors of SVOM's; and real ones from files.
 
 References
 ----------
@@ -7,6 +7,7 @@ Delays and error radii: medians of the notices that SVOM sent by April 2026.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import numpy as np
 
 from followup.errors import ConfigurationError
 from simulators.afterglow import SimulatedBurst
+from simulators.population import R90_OVER_SIGMA
+from simulators.projection import offset
 from voevent.alert import Alert, build_alert
 from voevent.errors import VOEventError
 from voevent.notice import Notice, read_notice
@@ -27,8 +30,10 @@ from voevent.svom import SvomPacketType
 AUTHOR = "simulated-svom"
 """Author of simulated alerts."""
 
-_R90_OVER_SIGMA = math.sqrt(2.0 * math.log(10.0))
-"""The radius that holds 90 % of a two-dimensional Gaussian, in its standard deviations per axis."""
+_EARLIEST_S = 39.0
+_GAP_S = 20.0
+_DETECTION_SNR = 6.5
+_RADIUS_ARCMIN = (1.5, 9.9)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +65,14 @@ _STAGES = (
         radius_spread=0.35,
     ),
     _Stage(
+        packet_type=SvomPacketType.SLEWING,
+        instrument="ECLAIRs",
+        delay_s=264.0,
+        delay_spread=0.2,
+        radius_arcmin=4.9,
+        radius_spread=0.3,
+    ),
+    _Stage(
         packet_type=SvomPacketType.MXT_INITIAL,
         instrument="MXT",
         delay_s=593.0,
@@ -73,16 +86,18 @@ _STAGES = (
 def svom_sequence(
     burst: SimulatedBurst, rng: np.random.Generator, *, authority: str = "followup"
 ) -> tuple[TimedAlert, ...]:
-    """Write the alerts of a burst: ECLAIRs' wake-up, then the better position of MXT.
+    """Write the alerts of a burst: ECLAIRs' wake-up, that the satellite slews, then MXT's better position.
 
     Each gives a position off the true one, as its error radius (90 % confidence) promises.
     """
     alerts = []
-    snr = 6.5 + rng.exponential(4.0)
-    for stage in _STAGES:
-        delay = stage.delay_s * math.exp(rng.normal(0.0, stage.delay_spread))
-        radius = stage.radius_arcmin * math.exp(rng.normal(0.0, stage.radius_spread)) / 60.0
-        date = burst.trigger_time + timedelta(seconds=round(max(39.0, delay), 3))
+    snr = _DETECTION_SNR + rng.exponential(4.0)
+    drawn = [stage.delay_s * math.exp(rng.normal(0.0, stage.delay_spread)) for stage in _STAGES]
+    delays_s = itertools.accumulate(drawn, lambda last, delay: max(last + _GAP_S, delay))
+    for stage, delay_s in zip(_STAGES, delays_s, strict=True):
+        radius = stage.radius_arcmin * math.exp(rng.normal(0.0, stage.radius_spread))
+        radius = float(np.clip(radius, *_RADIUS_ARCMIN)) / 60.0
+        date = burst.trigger_time + timedelta(seconds=round(max(_EARLIEST_S, delay_s), 3))
         alert = Alert(
             burst=burst.name,
             trigger_time=burst.trigger_time,
@@ -122,9 +137,10 @@ def alerts_from(path: Path) -> tuple[TimedAlert, ...]:
 
 
 def _measured(true: SkyPosition, radius_deg: float, rng: np.random.Generator) -> SkyPosition:
-    east, north = rng.normal(0.0, radius_deg / _R90_OVER_SIGMA, 2)
-    dec = max(-90.0, min(90.0, true.dec_deg + north))
-    ra = (true.ra_deg + east / max(0.01, math.cos(math.radians(dec)))) % 360.0
+    east, north = rng.normal(0.0, radius_deg * 3600.0 / R90_OVER_SIGMA, 2)
+    place = offset(true, east_arcsec=east, north_arcsec=north)
     return SkyPosition(
-        ra_deg=round(ra, 4) % 360.0, dec_deg=round(dec, 4), error_radius_deg=round(radius_deg, 4)
+        ra_deg=round(place.ra_deg, 4) % 360.0,
+        dec_deg=round(place.dec_deg, 4),
+        error_radius_deg=round(radius_deg, 4),
     )

@@ -1,8 +1,8 @@
 """The image of a star: a Moffat profile, integrated over pixels.
 
 A Moffat profile is a mixture of Gaussians whose inverse variance follows a gamma distribution. Gauss-Laguerre
-quadrature turns that into a few Gaussians, and each of those integrates over a pixel in closed form, so that stars
-narrower than two pixels are drawn as exactly as wide ones.
+quadrature turns that into a few Gaussians, and each of those integrates over a pixel in closed form, so that
+stars narrower than two pixels are drawn as exactly as wide ones.
 
 References
 ----------
@@ -12,6 +12,7 @@ Moffat 1969, A&A 3, 455; Trujillo et al. 2001, MNRAS 328, 977 (wings).
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -37,12 +38,12 @@ class PointSources:
 def draw(image: NDArray[np.float32], sources: PointSources, fwhm_px: float) -> None:
     """Add point sources to an image of shape (height, width), in electrons.
 
-    Stamps grow with brightness, so that where one is cut off less than a thousandth of it is missing and the cut of
-    a bright star drowns in the sky's noise.
+    Stamps grow with brightness, so that where one is cut off less than a thousandth of it is missing and the
+    cut of a bright star drowns in the sky's noise.
     """
     radius = max(6, math.ceil(4.0 * fwhm_px))
     edges = (0.0, 2e4, 1e6, math.inf)
-    for (low, high), factor in zip(zip(edges[:-1], edges[1:], strict=True), (1, 3, 8), strict=True):
+    for (low, high), factor in zip(itertools.pairwise(edges), (1, 3, 8), strict=True):
         chosen = (sources.electrons > low) & (sources.electrons <= high)
         group = PointSources(x=sources.x[chosen], y=sources.y[chosen], electrons=sources.electrons[chosen])
         # In portions, so that a crowded field does not fill the memory with stamps.

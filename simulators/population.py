@@ -1,64 +1,96 @@
-"""A population of afterglows: most of them faint, half of those seen early still rising, many with a break.
+"""A population of afterglows: most of them faint, half of those seen early still rising, all with a break.
+
+Two samples can be drawn from. The intrinsic one is what a satellite's alerts lead to: most of it is never
+seen by a 1-m telescope. The studied one is what catalogues of optical light curves hold, biased to bursts
+bright enough for a redshift; that bias is in its brightness alone, the shapes are drawn alike.
 
 References
 ----------
-Brightness and its spread: Dainotti et al. 2024, arXiv:2405.02263 (535 bursts with optical light curves, biased
-to those with a redshift). How many are fainter: Wang et al. 2013, arXiv:1307.5939, and Melandri et al. 2008,
-arXiv:0804.0811 (24 of 63 detected by 2-m robots in the first ten minutes).
+Studied sample: Dainotti et al. 2024, arXiv:2405.02263 (535 bursts). Intrinsic brightness: Wang et al. 2013,
+arXiv:1307.5939. Early detections: Melandri et al. 2008, arXiv:0804.0811 (24 of 63 by 2-m robots). Brighter
+ones fade faster: Oates et al. 2012, arXiv:1208.1856.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 
-from simulators.afterglow import Afterglow, SimulatedBurst
+from simulators.afterglow import BEND_SHARPNESS, Afterglow, SimulatedBurst
+from simulators.projection import offset
 from voevent.notice import Notice
 from voevent.packet import SkyPosition
 
-_BRIGHT_R1000 = (17.3, 1.6)
-"""Mean and standard deviation of r at 1000 s of afterglows that were studied."""
-_FAINT_R1000 = (22.0, 1.6)
-"""The same of those that were mostly not seen."""
-_BRIGHT_FRACTION = 0.37
-_RISING_FRACTION = 0.5
-_PEAK_S = (330.0, 0.9)
-_EARLY_INDEX = (0.6, 0.2)
-_LATE_INDEX = (0.78, 0.2)
-_FINAL_INDEX = (1.15, 0.2)
-_PLATEAU_END_S = (1500.0, 0.7)
-_BREAK_S = (0.3 * 86400.0, 1.0)
-_SPECTRAL_INDEX = (1.1, 0.35)
-_R90_OVER_SIGMA = math.sqrt(2.0 * math.log(10.0))
+R90_OVER_SIGMA = math.sqrt(2.0 * math.log(10.0))
+"""The radius that holds 90 % of a round two-dimensional Gaussian, over its standard deviation per axis."""
+
+_DAY_S = 86400.0
+
+T = TypeVar("T")
 
 
-def draw_afterglow(rng: np.random.Generator, *, bright: bool | None = None) -> Afterglow:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Brightness:
+    """Two halves of Gaussians of different widths, joined at the mode: r at 1000 s."""
+
+    mode: float
+    sigma_bright: float
+    sigma_faint: float
+
+    def draw(self, rng: np.random.Generator) -> float:
+        both = self.sigma_bright + self.sigma_faint
+        if rng.random() * both < self.sigma_bright:
+            return self.mode - abs(rng.normal(0.0, self.sigma_bright))
+        return self.mode + abs(rng.normal(0.0, self.sigma_faint))
+
+
+_INTRINSIC = _Brightness(mode=22.5, sigma_bright=3.0, sigma_faint=4.0)
+_STUDIED = _Brightness(mode=18.0, sigma_bright=2.2, sigma_faint=1.1)
+
+_RISING = 0.58
+_PEAK_S = (420.0, 0.7)
+_RISE_INDEX = (0.2, 0.8)
+_EARLY_INDEX = (0.85, 0.2)
+_MIDDLE_INDEX = (0.63, 0.12)
+_FINAL_INDEX = (1.1, 0.2)
+_FASTER_PER_MAG = 0.1
+_EARLY_END_S = (1500.0, 0.6)
+_BREAK_S = (0.3 * _DAY_S, 1.4)
+_SPECTRAL_INDEX = (1.1, 0.6)
+
+
+def draw_afterglow(rng: np.random.Generator, *, bright: bool = False) -> Afterglow:
     """Draw an afterglow.
 
     Parameters
     ----------
     bright
-        Whether it is one of those that get studied (37 % are); drawn when None.
+        From the studied sample, rather than from the intrinsic one.
     """
-    if bright is None:
-        bright = bool(rng.random() < _BRIGHT_FRACTION)
-    mean, spread = _BRIGHT_R1000 if bright else _FAINT_R1000
+    r_mag = (_STUDIED if bright else _INTRINSIC).draw(rng)
+    faster = _FASTER_PER_MAG * float(np.clip(17.4 - r_mag, -1.5, 3.0))
     early = max(0.1, rng.normal(*_EARLY_INDEX))
-    late = max(early + 0.05, rng.normal(*_LATE_INDEX))
-    final = max(late + 0.1, rng.normal(*_FINAL_INDEX))
-    indices, breaks = [early, late, final], [_log_normal(rng, *_PLATEAU_END_S), _log_normal(rng, *_BREAK_S)]
-    if rng.random() < _RISING_FRACTION:
-        peak_s = min(_log_normal(rng, *_PEAK_S), 0.8 * breaks[0])
-        indices, breaks = [-rng.uniform(0.3, 1.2), *indices], [peak_s, *breaks]
-    breaks = list(np.maximum.accumulate(np.array(breaks) * (1.0 + 1e-6 * np.arange(len(breaks)))))
+    middle = max(0.3, rng.normal(*_MIDDLE_INDEX) + faster)
+    final = max(middle + 0.05, rng.normal(*_FINAL_INDEX) + faster / 2)
+    early_end_s = _log_normal(rng, *_EARLY_END_S)
+    indices = [early, middle, final]
+    breaks_s = [early_end_s, _log_normal_in(rng, *_BREAK_S, low=2.0 * early_end_s)]
+    if rng.random() < _RISING:
+        rise = rng.uniform(*_RISE_INDEX)
+        peak_s = _log_normal_in(rng, *_PEAK_S, high=0.9 * early_end_s)
+        # The smooth bend peaks a little off its break, where rise and decay cancel.
+        indices.insert(0, -rise)
+        breaks_s.insert(0, peak_s * (early / rise) ** (1.0 / BEND_SHARPNESS))
     return Afterglow(
-        r_mag=round(float(rng.normal(mean, spread)), 3),
-        indices=tuple(round(float(index), 3) for index in indices),
-        breaks_s=tuple(round(float(time), 1) + number for number, time in enumerate(breaks)),
-        spectral_index=round(float(np.clip(rng.normal(*_SPECTRAL_INDEX), 0.3, 2.5)), 3),
+        r_mag=round(r_mag, 3),
+        indices=tuple(round(index, 3) for index in indices),
+        breaks_s=tuple(sorted(breaks_s)),
+        spectral_index=round(_log_normal_in(rng, *_SPECTRAL_INDEX, high=3.5), 3),
     )
 
 
@@ -73,30 +105,39 @@ def draw_burst(
     *,
     name: str,
     trigger_time: datetime,
-    suits: Callable[[SimulatedBurst], bool] = lambda _burst: True,
-    tries: int = 20_000,
+    place: Callable[[SkyPosition], bool] = lambda _position: True,
+    light: Callable[[Afterglow], bool] = lambda _afterglow: True,
+    tries: int = 3000,
 ) -> SimulatedBurst:
-    """Draw bursts until one suits.
+    """Draw a burst of the intrinsic population.
+
+    Parameters
+    ----------
+    place, light
+        Whether its position and its afterglow will do; both are drawn, independently, until they do.
 
     Raises
     ------
     ValueError
-        When none does in so many tries.
+        When one of them does not in so many tries.
     """
-    for _ in range(tries):
-        burst = SimulatedBurst(
-            name=name,
-            trigger_time=trigger_time,
-            position=draw_position(rng),
-            afterglow=draw_afterglow(rng),
-        )
-        if suits(burst):
-            return burst
-    raise ValueError(f"no burst in {tries} suits")
+    return SimulatedBurst(
+        name=name,
+        trigger_time=trigger_time,
+        position=_draw_until(place, lambda: draw_position(rng), tries),
+        afterglow=_draw_until(light, lambda: draw_afterglow(rng), tries),
+    )
 
 
-def burst_of(notice: Notice, rng: np.random.Generator, *, bright: bool | None = None) -> SimulatedBurst:
+def burst_of(notice: Notice, rng: np.random.Generator, *, bright: bool = False) -> SimulatedBurst:
     """Draw what a real alert was about: a true place in its error circle, and an afterglow.
+
+    The place follows a Gaussian whose 90 % radius is the alert's, cut off at that radius.
+
+    Parameters
+    ----------
+    bright
+        See `draw_afterglow`.
 
     Raises
     ------
@@ -106,17 +147,36 @@ def burst_of(notice: Notice, rng: np.random.Generator, *, bright: bool | None = 
     centre = notice.position
     if centre is None:
         raise ValueError(f"{notice.id.ivorn} has no position")
-    sigma = (centre.error_radius_deg or 0.0) / _R90_OVER_SIGMA
-    east, north = np.clip(rng.normal(0.0, 1.0, 2), -1.5, 1.5) * sigma
-    dec = max(-90.0, min(90.0, centre.dec_deg + north))
-    ra = (centre.ra_deg + east / max(0.01, math.cos(math.radians(dec)))) % 360.0
+    sigma_arcsec = (centre.error_radius_deg or 0.0) * 3600.0 / R90_OVER_SIGMA
+    radius_arcsec = sigma_arcsec * math.sqrt(-2.0 * math.log(1.0 - 0.9 * rng.random()))
+    angle = rng.uniform(0.0, 2.0 * math.pi)
     return SimulatedBurst(
         name=notice.burst,
         trigger_time=notice.trigger_time,
-        position=SkyPosition(ra_deg=ra, dec_deg=dec),
+        position=offset(
+            centre,
+            east_arcsec=radius_arcsec * math.cos(angle),
+            north_arcsec=radius_arcsec * math.sin(angle),
+        ),
         afterglow=draw_afterglow(rng, bright=bright),
     )
 
 
+def _draw_until(suits: Callable[[T], bool], draw: Callable[[], T], tries: int) -> T:
+    for _ in range(tries):
+        if suits(drawn := draw()):
+            return drawn
+    raise ValueError(f"nothing that suits in {tries} tries")
+
+
 def _log_normal(rng: np.random.Generator, median: float, spread: float) -> float:
     return float(median * math.exp(rng.normal(0.0, spread)))
+
+
+def _log_normal_in(
+    rng: np.random.Generator, median: float, spread: float, *, low: float = 0.0, high: float = math.inf
+) -> float:
+    """Draw from the part of a log-normal distribution between two values."""
+    while not low < (value := _log_normal(rng, median, spread)) < high:
+        pass
+    return value

@@ -1,10 +1,10 @@
 """From the sky to the detector.
 
-Gnomonic (TAN) projection. With rotation 0, north is up (y grows with declination) and east is left (x falls with
-right ascension), as FITS images are usually shown with row 0 at the bottom. A positive rotation turns the
-detector's y axis from north towards east. Pixel coordinates are 0-based with integers at pixel centres, as in
-numpy and photutils; FITS counts from 1. The position the telescope looks at falls on the detector's centre,
-((width - 1) / 2, (height - 1) / 2).
+Gnomonic (TAN) projection. With rotation 0, north is up (y grows with declination) and east is left (x falls
+with right ascension), as FITS images are usually shown with row 0 at the bottom. A positive rotation turns
+the detector's y axis from north towards east. Pixel coordinates are 0-based with integers at pixel centres,
+as in numpy and photutils; FITS counts from 1. The position the telescope looks at falls on the detector's
+centre, ((width - 1) / 2, (height - 1) / 2).
 
 References
 ----------

@@ -1,9 +1,10 @@
-"""What is in a simulated sky, as a file: each simulated telescope has its own copy, like it has its own sky."""
+"""What is in a simulated sky, as a file: each simulated telescope has its own copy."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,10 @@ def write_scenario(scenario: Scenario, path: Path) -> None:
     """Write a scenario, all of it or nothing."""
     document = {"seed": scenario.seed, "bursts": [_written(burst) for burst in scenario.bursts]}
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(document, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 

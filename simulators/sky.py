@@ -1,8 +1,8 @@
 """The constant stars: a function of a seed and the position, the same for every telescope and in every run.
 
-The sphere is divided into cells of about 0.25 deg; each cell's stars are drawn from a generator seeded with the
-cell's own number, so that any cone can be asked for and two overlapping ones agree. Counts follow the Galactic
-latitude, colours the stellar locus. There are no galaxies, no proper motions and no variables.
+The sphere is divided into cells of about 0.25 deg; each cell's stars are drawn from a generator seeded with
+the cell's own number, so that any cone can be asked for and two overlapping ones agree. Counts follow the
+Galactic latitude, colours the stellar locus. There are no galaxies, no proper motions and no variables.
 
 References
 ----------

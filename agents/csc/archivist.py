@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from agents.bell import Bell
 from agents.csc.triggering import NOTICE, alert_of
@@ -54,6 +55,11 @@ class Archivist:
                 log.error("the archive cannot be written: %s", error)  # noqa: TRY400 - said in full
                 await self.wall.sleep(_RETRY_S)
                 continue
+            except Exception:
+                # Everything waits for the archive: whatever went wrong, it is tried again, and said.
+                log.exception("the archive is behind")
+                await self.wall.sleep(_RETRY_S)
+                continue
             self.done.ring()
             if not more:
                 # Receipts that we send are committed by the courier, which does not ring.
@@ -74,7 +80,7 @@ class Archivist:
         """Find the last row of the journal that is in the archive, looking back from the end."""
         before: int | None = None
         while True:
-            batch = await self.journal.read(lambda reader, b=before: reader.latest(_BATCH, before=b))  # type: ignore[misc]
+            batch = await self.journal.read(partial(Reader.latest, limit=_BATCH, before=before))
             for packet in batch:
                 if await asyncio.to_thread(self.archive.raw, packet.id) is not None:
                     return packet.row

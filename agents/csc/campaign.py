@@ -44,17 +44,29 @@ class FollowedCampaign:
     ----------
     trigger
         The trigger in force.
+    accepted
+        Whether the telescope accepted a trigger of it before.
     on_cancel
         Called when a person cancels the run that shows it.
     """
 
     def __init__(
-        self, name: CampaignName, trigger: Trigger, *, clock: Clock, on_cancel: Callable[[str], None]
+        self,
+        name: CampaignName,
+        trigger: Trigger,
+        *,
+        accepted: bool,
+        clock: Clock,
+        on_cancel: Callable[[str], None],
     ) -> None:
         self.name = name
+        self.over = False
+        self._accepted = accepted
+        self._awaited: set[str] = set()
         self.story = Story(
             flow="follow-up",
-            name=f"{name.burst} · {name.telescope}",
+            name=run_name(name, trigger.revision),
+            subject=name.burst,
             clock=clock,
             tags=(name.burst, name.telescope),
             parameters={
@@ -70,6 +82,7 @@ class FollowedCampaign:
     def triggered(self, packet: Packet, trigger: Trigger) -> None:
         """Tell that a trigger is on its way."""
         step = f"trigger:{packet.sha256[:12]}"
+        self._awaited.add(packet.sha256)
         self.story.begin(
             step,
             f"trigger {self.name.telescope}: {trigger.action}, revision {trigger.revision}",
@@ -77,14 +90,18 @@ class FollowedCampaign:
         )
 
     def trigger_answered(self, cited: StoredPacket, receipt: Receipt) -> None:
-        """Tell what the telescope said; a refused first trigger ends the story."""
+        """Tell what the telescope said; a campaign that it never accepted is then over."""
         if not receipt.outcome.final:
             return
-        step = f"trigger:{cited.id.sha256[:12]}"
-        self.story.end(step, message=f"{receipt.outcome}: {receipt.reason}")
-        if receipt.outcome is ReceiptOutcome.REFUSED and ".trigger-r0-" in cited.id.ivorn:
+        self.story.end(f"trigger:{cited.id.sha256[:12]}", message=f"{receipt.outcome}: {receipt.reason}")
+        self._accepted |= receipt.outcome is ReceiptOutcome.ACCEPTED
+        self._awaited.discard(cited.id.sha256)
+        if self._accepted or self._awaited:
+            return
+        self.over = True
+        if receipt.outcome is ReceiptOutcome.REFUSED:
             self.story.finish(StepState.COMPLETED, "Declined", receipt.reason)
-        elif receipt.outcome is ReceiptOutcome.EXPIRED and ".trigger-r0-" in cited.id.ivorn:
+        else:
             self.story.finish(StepState.FAILED, "Unreachable", receipt.reason)
 
     def received(self, packet: Packet, content: Content) -> None:
@@ -150,6 +167,12 @@ class FollowedCampaign:
         self.story.show("ledger", "Every packet and its receipts", table=tuple(map(_row, ledger)))
         state, word = _STATES[closing.outcome]
         self.story.finish(state, word, closing.summary)
+
+
+def run_name(name: CampaignName, revision: int) -> str:
+    """What people call a run: a later trigger after a refusal begins another one."""
+    again = f" · revision {revision}" if revision else ""
+    return f"{name.burst} · {name.telescope}{again}"
 
 
 def _download(upload: Upload) -> str:

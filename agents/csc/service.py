@@ -90,7 +90,16 @@ class CscAgent:
         self.courier = courier
         self._spawn(self.archivist.run())
         for name, packets in (await self.journal.read(_open_campaigns)).items():
-            campaign = self._follow(CampaignName.parse(name), triggers_of(packets)[-1][1])
+            triggers = triggers_of(packets)
+            answers = [await self.journal.read(partial(_outcomes, packet=p.id)) for p, _ in triggers]
+            campaign = self._follow(
+                CampaignName.parse(name),
+                triggers[-1][1],
+                accepted=any(ReceiptOutcome.ACCEPTED in answer for answer in answers),
+            )
+            for (stored, asked), answer in zip(triggers, answers, strict=True):
+                if not any(outcome.final for outcome in answer):
+                    campaign.triggered(parse(stored.raw), asked)
             for packet in packets:
                 if not packet.received or packet.kind not in {Kind.UPLOAD, Kind.CLOSING}:
                     continue
@@ -221,6 +230,8 @@ class CscAgent:
         campaign = self.campaigns.get(header.campaign)
         if campaign is not None and cited is not None and cited.kind == Kind.TRIGGER:
             campaign.trigger_answered(cited, content)
+            if campaign.over:
+                self.campaigns.pop(header.campaign, None)
         del receipt
         return None
 
@@ -270,13 +281,13 @@ class CscAgent:
 
     # --- keeping track -------------------------------------------------------------------------------
 
-    def _follow(self, name: CampaignName, content: Trigger) -> FollowedCampaign:
+    def _follow(self, name: CampaignName, content: Trigger, *, accepted: bool = False) -> FollowedCampaign:
         loop = asyncio.get_running_loop()
 
         def cancelled(why: str) -> None:
             asyncio.run_coroutine_threadsafe(self._called_off(name, why), loop)
 
-        campaign = FollowedCampaign(name, content, clock=self.sky, on_cancel=cancelled)
+        campaign = FollowedCampaign(name, content, accepted=accepted, clock=self.sky, on_cancel=cancelled)
         self.campaigns[str(name)] = campaign
         self.runner.follow(campaign.story)
         return campaign

@@ -135,6 +135,7 @@ class RelayAgent:
         return Story(
             flow="relay",
             name=f"{RELAY} · watch from {self.sky.now():%Y-%m-%d %H:%M}",
+            subject=RELAY,
             clock=self.sky,
             tags=(RELAY,),
             parameters={"keeps datasets": f"{self.keep.days} days after they are archived"},

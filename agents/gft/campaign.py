@@ -67,6 +67,7 @@ class ObservingCampaign:
         self.story = Story(
             flow="observe",
             name=f"{name.burst} · {name.telescope}",
+            subject=name.burst,
             clock=bench.sky,
             tags=(name.burst, name.telescope),
             on_cancel=self._cancelled_from_outside,

@@ -41,6 +41,7 @@ class Observing:
         self.bench = bench
         self.record = record
         self._exposed = exposed
+        self._slews = 0
 
     @property
     def target(self) -> SkyPosition:
@@ -116,7 +117,8 @@ class Observing:
         pointed_at = self.bench.observatory.pointed_at
         if pointed_at is not None and _close(pointed_at, target):
             return
-        step = f"slew:{task}"
+        self._slews += 1
+        step = f"slew:{task}-{self._slews}"
         where = f"{target.ra_deg:.4f} {target.dec_deg:+.4f}"
         self.record.story.begin(step, f"slew to {where}", f"Point at {where} (ICRS, degrees).")
         await self.record.note(

@@ -173,7 +173,9 @@ class TelescopeAgent:
     def _tell_refusal(self, name: CampaignName, trigger: Trigger, acceptance: Acceptance) -> None:
         story = Story(
             flow="observe",
-            name=f"{name.burst} · {name.telescope}",
+            name=f"{name.burst} · {name.telescope}"
+            + (f" · revision {trigger.revision}" if trigger.revision else ""),
+            subject=name.burst,
             clock=self.bench.sky,
             tags=(name.burst, name.telescope),
             parameters={"burst": trigger.burst, "T0": trigger.trigger_time.isoformat()},

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from console.commands.options import state_of
+from console.commands.options import PrefectOption, state_of
 from console.errors import FAILED, explained
+from console.servers import EMBEDDED
 
 
 def demo(
@@ -31,7 +32,7 @@ def demo(
     ] = None,
     bursts: Annotated[int, typer.Option(min=1, max=10, help="Number of bursts at once.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")] = False,
-    prefect: Annotated[bool, typer.Option(help="Run a Prefect server and show the work in it.")] = True,
+    prefect: PrefectOption = EMBEDDED,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write a report for scripts to this file.")
     ] = None,

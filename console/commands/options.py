@@ -35,6 +35,12 @@ class LogFormat(StrEnum):
 LogOption = Annotated[
     LogFormat, typer.Option("--log", help="Log on standard output for people or as JSON lines.")
 ]
+PrefectOption = Annotated[
+    str,
+    typer.Option(
+        "--prefect", help="Where the work is shown: 'embedded', 'none', or the URL of your Prefect server."
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Log more.")]
 
 

@@ -14,11 +14,11 @@ import psutil
 import typer
 from rich.table import Table
 
-from console.commands.options import JsonOption, StateOption, print_json, screen, state_of
+from console.commands.options import JsonOption, PrefectOption, StateOption, print_json, screen, state_of
 from console.control import ask
 from console.enrolment import enrolled, make_centre
 from console.errors import explained
-from console.servers import embedded, ports_of, running, running_pid
+from console.servers import EMBEDDED, embedded, ports_of, running, running_pid
 from console.state import State
 from followup.errors import ConfigurationError, FollowupError
 from followup.names import CSC, RELAY
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     state: StateOption,
-    prefect: Annotated[bool, typer.Option(help="Run a Prefect server too.")] = True,
+    prefect: PrefectOption = EMBEDDED,
     xmpp_port: Annotated[int, typer.Option(help="Port of the XMPP server; 0 keeps or chooses one.")] = 0,
     sftp_port: Annotated[int, typer.Option(help="Port of the relay's SFTP store.")] = 0,
     prefect_port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 0,
@@ -52,7 +52,7 @@ def up(
             raise ConfigurationError(f"the servers of {where.root} run already (process {pid})")
         given = {"xmpp": xmpp_port, "sftp": sftp_port, "prefect": prefect_port}
         ports_of(where, wanted={name: port for name, port in given.items() if port})
-        arguments = ["servers", "--state", str(where.root)] + ([] if prefect else ["--no-prefect"])
+        arguments = ["servers", "--state", str(where.root), "--prefect", prefect]
         log = where.servers / "servers.log"
         with log.open("ab") as output:
             child = subprocess.Popen(  # noqa: S603 - ourselves
@@ -74,14 +74,12 @@ def up(
             time.sleep(0.1)
         ports = ports_of(where)
         screen().print(f"XMPP on port {ports.xmpp}, SFTP (with the relay) on port {ports.sftp}")
-        if prefect:
+        if prefect == EMBEDDED:
             screen().print(f"Prefect: http://127.0.0.1:{ports.prefect} (ready in some seconds)")
         screen().print("next: followup relay run, followup csc run, followup csc admit gft-NAME")
 
 
-def servers(
-    state: StateOption, prefect: Annotated[bool, typer.Option(help="Run a Prefect server too.")] = True
-) -> None:
+def servers(state: StateOption, prefect: PrefectOption = EMBEDDED) -> None:
     """Run the embedded servers until told to end: what ``up`` starts."""
 
     async def stay() -> None:
@@ -89,7 +87,7 @@ def servers(
         ending = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ending.set)
-        async with embedded(where, with_prefect=prefect) as found:
+        async with embedded(where, prefect=prefect) as found:
             await make_centre(where, found)
             await ending.wait()
 

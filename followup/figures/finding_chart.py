@@ -97,9 +97,7 @@ def finding_chart_figure(
         _draw_reticle(axes, *_offsets_arcmin(source, centre), half)
     _draw_scale(axes, half)
     _draw_compass(axes, half)
-    figure.suptitle(title, x=0.02, ha="left", fontsize=11, color=INK)
-    if subtitle:
-        axes.set_title(subtitle, loc="left", fontsize=9, color=INK)
+    axes.set_title("\n".join(filter(None, (title, subtitle))), loc="left", fontsize=10, color=INK)
     return to_png(figure)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from followup.figures.style import INK, MUTED, dress, filter_colour, filter_marker, new_figure, to_png
@@ -53,20 +54,13 @@ def light_curve_figure(
         if fit is not None:
             _draw_decay(axes, [p for p in own if not p.limit], fit, name)
     _scale(axes, shown)
+    handles = [_key(name, marker=filter_marker(name), color=filter_colour(name)) for name in names]
     if any(p.limit for p in shown):
         sigma = max(p.limit_sigma for p in shown if p.limit)
-        axes.plot(
-            [],
-            [],
-            linestyle="none",
-            marker="v",
-            markerfacecolor="white",
-            color=MUTED,
-            label=f"{sigma:g}σ limit",
-        )
+        handles.append(_key(f"{sigma:g}σ upper limit", marker=r"$\downarrow$", color=MUTED))
     if fit is not None:
-        axes.plot([], [], color=MUTED, linestyle="--", linewidth=1.0, label=_law(fit))
-    axes.legend(frameon=False, fontsize=9, ncols=2, loc="best")
+        handles.append(Line2D([], [], color=MUTED, linestyle="--", linewidth=1.0, label=_law(fit)))
+    axes.legend(handles=handles, frameon=False, fontsize=9, loc="best")
     return to_png(figure)
 
 
@@ -85,7 +79,6 @@ def _draw_detections(axes: Any, points: Sequence[PhotometryPoint], name: str) ->
         markersize=5.5,
         color=filter_colour(name),
         elinewidth=1.0,
-        label=name,
     )
 
 
@@ -144,6 +137,10 @@ def _scale(axes: Any, points: Sequence[PhotometryPoint]) -> None:
     bright = min(p.mag - (p.mag_err or 0.0) for p in points)
     margin = max(0.25, 0.06 * (faint - bright))
     axes.set_ylim(faint + margin, bright - margin)
+
+
+def _key(label: str, *, marker: str, color: str) -> Line2D:
+    return Line2D([], [], linestyle="none", marker=marker, markersize=6, color=color, label=label)
 
 
 def _law(fit: PowerLaw) -> str:

@@ -88,15 +88,15 @@ def sed_figure(
     axes.set_xlim(*span)
     axes.set_xticks(wavelengths, [f"{w:.0f}" for w in wavelengths])
     axes.xaxis.set_minor_locator(NullLocator())
-    for axis in (axes.yaxis,):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.tick_params(axis="y", which="minor", labelsize=8, labelcolor=INK)
     top = axes.secondary_xaxis("top", functions=(_to_thz, _to_thz))
     top.set_xlabel("Frequency (THz)", fontsize=9, color=MUTED)
     top.set_xticks(_to_thz(wavelengths), [f"{f:.0f}" for f in _to_thz(wavelengths)])
     top.xaxis.set_minor_locator(NullLocator())
     top.tick_params(colors=MUTED, labelsize=8)
+    top.spines["top"].set_color(MUTED)
     if fit is not None:
         axes.legend(frameon=False, fontsize=9, loc="best")
     return to_png(figure)

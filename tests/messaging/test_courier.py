@@ -74,6 +74,35 @@ async def test_an_interim_answer_is_followed_by_a_final_one_and_no_second(world:
     assert world.gft.outcomes(packet) == ["csc-ftp: relayed", "csc: received", "csc: accepted"]
 
 
+async def test_a_final_answer_may_overtake_the_interim_one(world: World) -> None:
+    """A download may end before the desk has said that it began: what the desk noted is not lost."""
+    packet: list[PacketId] = []
+    consider = world.csc.desk.consider
+
+    async def quick(*said):
+        answer = await consider(*said)
+        assert await world.csc.courier.answer(packet[0], ACCEPTED)
+        return answer
+
+    world.csc.desk.consider = quick
+    packet.append(await world.gft.say(upload(), campaign=CAMPAIGN, to=TO_RELAY))
+    await world.advance(1)
+    assert world.gft.outcomes(packet[0]) == ["csc-ftp: relayed", "csc: accepted"]
+    assert world.csc.effects(CAMPAIGN) == [packet[0].sha256]
+
+
+async def test_what_follows_an_answer_comes_after_its_commit(world: World) -> None:
+    seen: list[list[str]] = []
+    packet = await world.gft.say(upload(), campaign=CAMPAIGN, to=TO_RELAY)
+    await world.advance(1)
+    answer = Answer(
+        outcome=ReceiptOutcome.ACCEPTED, then=lambda: seen.append(world.csc.outcomes(packet)[-1:])
+    )
+    assert await world.csc.courier.answer(packet, answer)
+    assert not await world.csc.courier.answer(packet, answer)
+    assert seen == [["csc: accepted"]]
+
+
 async def test_what_was_never_received_cannot_be_answered(world: World) -> None:
     stranger = PacketId(ivorn="ivo://followup/gft-a#x", sha256="0" * 64)
     with pytest.raises(JournalError, match="never received"):
@@ -132,9 +161,7 @@ async def test_that_it_was_relayed_is_said_again_with_the_packet(world: World) -
 
 async def test_nothing_is_sent_to_who_is_absent_and_all_in_order_when_it_is_back(world: World) -> None:
     await world.gft.kill()
-    said = [
-        await world.csc.say(trigger(revision=n), campaign=CAMPAIGN, to=TO_GFT) for n in range(5)
-    ]
+    said = [await world.csc.say(trigger(revision=n), campaign=CAMPAIGN, to=TO_GFT) for n in range(5)]
     await world.advance(3600)
     assert not world.csc.sent
     await world.gft.start()
@@ -344,7 +371,7 @@ async def test_a_topic_that_is_not_there_is_tried_again(
     assert "cannot publish on topic followup/gft-b" in world.relay.outgoing(packet.id).problem
     assert "could not be delivered" in caplog.text
     world.server.create_topic(topic_of("gft-b"), publisher=RELAY, members=["csc", "gft-b"])
-    await world.advance(30)
+    await world.advance(60)
     assert world.csc.effects(campaign_of("gft-b")) == [packet.sha256]
 
 
@@ -361,7 +388,9 @@ async def test_events_are_told_with_their_facts(world: World, caplog: pytest.Log
     [answered] = [
         vars(r)
         for r in caplog.records
-        if vars(r).get("event") == "receipt.received" and vars(r)["to"] == "csc" and vars(r)["cited"] == packet.ivorn
+        if vars(r).get("event") == "receipt.received"
+        and vars(r)["to"] == "csc"
+        and vars(r)["cited"] == packet.ivorn
     ]
     assert answered["outcome"] == "accepted"
     assert answered["delay_s"] == 2.0

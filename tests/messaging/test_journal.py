@@ -72,10 +72,12 @@ async def test_what_was_committed_is_there_when_it_is_opened_again(path: Path) -
 async def test_works_that_wait_together_share_a_commit_but_not_their_failures(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free, began = threading.Event(), threading.Event()
+    free = threading.Event()
+    began = asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     def block(_tx: Transaction) -> None:
-        began.set()
+        loop.call_soon_threadsafe(began.set)
         free.wait()
 
     def fail(tx: Transaction) -> None:
@@ -88,8 +90,7 @@ async def test_works_that_wait_together_share_a_commit_but_not_their_failures(
         journal._store, "transact", lambda works: (sizes.append(len(works)), transact(works))[1]
     )
     first = asyncio.create_task(journal.write(block))
-    while not began.is_set():
-        await asyncio.sleep(0)
+    await began.wait()
     works = [
         asyncio.create_task(journal.write(lambda tx, n=n: tx.note(CAMPAIGN, "note", {"n": n}, time=START)))
         for n in range(20)
@@ -209,6 +210,23 @@ async def test_entries_come_back_in_order_and_after_a_row(journal: Journal) -> N
     assert [e.data["n"] for e in after] == [2]
 
 
+async def test_packets_are_paged_in_order_of_commit(journal: Journal) -> None:
+    said = [packet(n) for n in range(1, 6)]
+    for what in said:
+        await journal.write(enqueue(what))
+    last = await journal.read(lambda r: r.latest(2))
+    assert [p.id for p in last] == [said[4].id, said[3].id]
+    assert [p.id for p in await journal.read(lambda r: r.latest(2, before=last[-1].row))] == [
+        said[2].id,
+        said[1].id,
+    ]
+    first = await journal.read(lambda r: r.after(0, limit=3))
+    assert [p.id for p in first] == [p.id for p in said[:3]]
+    assert [p.id for p in await journal.read(lambda r: r.after(first[-1].row, limit=3))] == [
+        p.id for p in said[3:]
+    ]
+
+
 @pytest.mark.parametrize("statement", ["DELETE FROM entries", "UPDATE entries SET what = 'x'"])
 async def test_entries_cannot_be_changed(journal: Journal, statement: str) -> None:
     await journal.write(lambda tx: tx.note(CAMPAIGN, "n", {}, time=START))
@@ -269,9 +287,13 @@ async def test_a_full_disk_is_said_and_harms_nothing(journal: Journal) -> None:
     raw: Any = journal._store._connection.connection.dbapi_connection
     [pages] = raw.execute("PRAGMA page_count").fetchone()
     raw.execute(f"PRAGMA max_page_count = {pages + 3}")
-    with pytest.raises(JournalError, match="disk is full") as caught:
+
+    async def fill() -> None:
         for n in range(100):
             await journal.write(lambda tx, n=n: tx.note("c", "x" * 2000, {"n": n}, time=START))
+
+    with pytest.raises(JournalError, match="disk is full") as caught:
+        await fill()
     assert "free some space" in caught.value.hint
     before = len(await journal.read(lambda r: r.entries("c")))
     raw.execute("PRAGMA max_page_count = 100000")

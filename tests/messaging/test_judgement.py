@@ -21,9 +21,7 @@ HEADER = Header(
     authority="followup", author="gft-a", campaign=campaign_of("gft-a"), sequence=1, date=START, drill=True
 )
 PACKET = build(HEADER, status())
-DIRECT = Arrival(
-    raw=PACKET.raw, claimed_sha256=PACKET.sha256, claimed_ivorn=PACKET.ivorn, sender="gft-a"
-)
+DIRECT = Arrival(raw=PACKET.raw, claimed_sha256=PACKET.sha256, claimed_ivorn=PACKET.ivorn, sender="gft-a")
 EVENT = replace(DIRECT, sender="pubsub", topic="followup/gft-a", publisher="csc-ftp")
 
 
@@ -84,7 +82,9 @@ def test_receipts_are_not_answered() -> None:
     assert rejected(arrival).culprit is None
 
 
-@pytest.mark.parametrize("ivorn", ["", "x", "ivo://f/gft-a#" + "x" * 10_000, "ivo://f/gft-a#\x01", "ivo://f/#x"])
+@pytest.mark.parametrize(
+    "ivorn", ["", "x", "ivo://f/gft-a#" + "x" * 10_000, "ivo://f/gft-a#\x01", "ivo://f/#x"]
+)
 def test_rubbish_of_any_name_is_rejected(ivorn: str) -> None:
     arrival = replace(DIRECT, raw=b"rubbish", claimed_sha256=sha256_of(b"rubbish"), claimed_ivorn=ivorn)
     assert len(rejected(arrival).ivorn) <= 512

@@ -15,8 +15,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
-
 from followup.clock import WallClock
 from followup.names import CSC, RELAY, topic_of
 from messaging.author import Author
@@ -239,7 +237,7 @@ class Site:
             desk=self.desk,
             sky=self.world.wall,
             wall=self.world.wall,
-            rng=random.Random(self.user),
+            rng=random.Random(self.user),  # noqa: S311  # jitter is no secret
             timing=self.timing,
         )
         self.alive = True
@@ -262,9 +260,7 @@ class Site:
         self, content: Content, *, campaign: str, to: Destination, deadline_s: float | None = None
     ) -> PacketId:
         packet = await self.journal.write(
-            lambda tx: self.author.compose(
-                tx, campaign, content, to=to, drill=True, deadline_s=deadline_s
-            )
+            lambda tx: self.author.compose(tx, campaign, content, to=to, drill=True, deadline_s=deadline_s)
         )
         self.courier.wake()
         return packet.id

@@ -32,6 +32,7 @@ _SCALE_TOLERANCE = 0.01
 _CELL_PX = 8.0
 _CELL_DEG = 1.0
 _LEAST_MATCHES = 5
+_LEAST_PART = 0.2
 _HYPOTHESES = 6
 
 Indices = NDArray[np.intp]
@@ -201,9 +202,12 @@ def _refine(
     scale = np.sqrt(abs(np.linalg.det(transform[:2])))
     mapped = pixels @ transform[:2] + transform[2]
     in_field = np.abs(mapped - transform[2]).max() + 1.0
-    density = np.sum(np.abs(stars - transform[2]).max(axis=1) < in_field) / field_area_px
-    chance = len(pixels) * density * np.pi * 1.5**2
-    enough = max(_LEAST_MATCHES, chance + 5.0 * np.sqrt(chance) + 2.0)
+    in_view = np.sum(np.abs(stars - transform[2]).max(axis=1) < in_field)
+    chance = len(pixels) * in_view / field_area_px * np.pi * 1.5**2
+    # An arrangement is chosen among many: it must also explain a fair part of what is seen.
+    enough = max(
+        _LEAST_MATCHES, chance + 5.0 * np.sqrt(chance) + 2.0, _LEAST_PART * min(len(pixels), in_view)
+    )
     if len(here) < enough or abs(scale - 1.0) > _SCALE_TOLERANCE:
         return None
     return here, there

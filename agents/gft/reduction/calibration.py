@@ -16,7 +16,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from agents.gft.reduction.errors import ReductionError
-from agents.gft.reduction.store import write_atomically
+from agents.gft.reduction.store import open_verified, write_atomically
 from followup.devices import FrameType, RawFrame
 from followup.site import Instrument
 
@@ -161,14 +161,14 @@ def read_masters(path: Path) -> Masters:
         When the file is absent, damaged or something else.
     """
     try:
-        with fits.open(path, memmap=False, checksum=True) as hdus:
+        with open_verified(path) as hdus:
             return Masters(
                 bias=_native(hdus["BIAS"].data),
                 dark=_native(hdus["DARK"].data),
                 bad=hdus["BAD"].data.astype(np.bool_),
                 flats={h.header["FILTER"]: _native(h.data) for h in hdus if h.name == "FLAT"},
             )
-    except (OSError, KeyError, TypeError, AttributeError, UserWarning) as error:
+    except (OSError, KeyError, TypeError, AttributeError) as error:
         raise ReductionError(
             f"{path} is not a file of master calibration frames: {error}",
             hint="delete it and take calibration frames again",

@@ -35,9 +35,10 @@ _UNKNOWN_RADIUS_DEG = 0.2
 _POINTING_ERROR_DEG = 0.15
 _SAME_POINTING_DEG = 0.05
 _SAME_SOURCE_ARCSEC = 2.0
-_CERTAIN_SNR = 8.0
+_CERTAIN_SNR = 10.0
 """A source this significant needs no further search; a weaker one gives way to a stronger one found later."""
 _ALONE_SIGMA = 5.6
+_ALONE_ON_ONE_FRAME_SIGMA = 10.0
 _SUPPORT_SIGMA = 2.0
 _LASTING = 0.25
 _CHUNK = 12
@@ -270,10 +271,12 @@ class FieldReduction:
     def _believed(self, candidate: Candidate, group: Group) -> bool:
         """Whether the candidate is more than the luckiest of the many places that were looked at.
 
-        In 100,000 independent apertures noise alone exceeds 5 standard deviations in one search of thirty. A
-        source that weak is believed when the task's other filters show something at its place as well.
+        In 100,000 independent apertures noise alone exceeds 5 standard deviations in one search of thirty;
+        on a single frame a faint cosmic ray can look like a star. Such a source is believed when the task's
+        other filters show something at its place as well.
         """
-        if candidate.snr >= _ALONE_SIGMA:
+        alone = _ALONE_SIGMA if len(self._usable(group)) > 1 else _ALONE_ON_ONE_FRAME_SIGMA
+        if candidate.snr >= alone:
             return True
         others = [
             self._measured(self._usable(other), candidate.position)

@@ -19,7 +19,7 @@ _MOST_LOST = 0.25
 """An aperture with more than this part masked says nothing."""
 _SHAPE_MODEL_ERROR = 0.3
 """Relative error of the star profile in one pixel: undersampled stars change with their place on the grid."""
-_SHAPE_LIMIT = 3.0
+_SHAPE_LIMIT = 2.0
 _BLEND = 0.2
 
 

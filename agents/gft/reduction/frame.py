@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,14 +19,13 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.image import Shape, SkyImage, ZeroPoint
 from agents.gft.reduction.profile import StarProfile
-from agents.gft.reduction.store import write_atomically
+from agents.gft.reduction.store import open_verified, write_atomically
 
 _RESERVED = re.compile(
     r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|EXTNAME|BZERO|BSCALE|BUNIT|CHECKSUM|DATASUM|COMMENT|HISTORY|END|"
@@ -156,13 +154,10 @@ def read_frame(path: Path) -> ReducedFrame:
         When the file is damaged (its checksum differs) or not one of ours.
     """
     try:
-        with warnings.catch_warnings():
-            # astropy only warns of a wrong checksum.
-            warnings.simplefilter("error", AstropyWarning)
-            with fits.open(path, memmap=False, checksum=True) as hdus:
-                header = hdus[0].header
+        with open_verified(path) as hdus:
+            header = hdus[0].header
         return _from_header(header, path)
-    except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise ReductionError(
             f"{path} is not a calibrated frame of ours, or is damaged: {error}",
             hint="move it away; the campaign goes on without it",

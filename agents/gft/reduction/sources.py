@@ -85,10 +85,13 @@ def _expanded(mesh: NDArray[np.floating], shape: tuple[int, ...]) -> Image:
     mesh = ndimage.median_filter(mesh, 3, mode="nearest")
     across = [
         # Linear interpolation is a matrix, and two small matrix products are faster than any filter.
-        np.array([np.interp(np.arange(n), (np.arange(m) + 0.5) * _BOX_PX - 0.5, row) for row in np.eye(m)])
+        np.array(
+            [np.interp(np.arange(n), (np.arange(m) + 0.5) * _BOX_PX - 0.5, row) for row in np.eye(m)],
+            np.float32,
+        )
         for n, m in zip(shape, mesh.shape, strict=True)
     ]
-    return np.ascontiguousarray(across[0].T @ mesh @ across[1], np.float32)
+    return np.ascontiguousarray(across[0].T @ mesh.astype(np.float32) @ across[1])
 
 
 def detect(sky_free: Image, noise: Image, fwhm_px: float, threshold: float) -> Detections:

@@ -18,7 +18,7 @@ from voevent.packet import SkyPosition
 DETECTION_SIGMA = 5.0
 """A new source must stand out by so many standard deviations."""
 
-_PEAK_SIGMA = 3.8
+_PEAK_SIGMA = 3.5
 """Peaks of the matched filter that are looked at; the aperture decides."""
 _CATALOGUE_MARGIN_MAG = 0.3
 _LOOK_SIGMA = 4.0

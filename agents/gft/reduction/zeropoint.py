@@ -69,7 +69,8 @@ def calibrate_magnitudes(
     reach = 4.0 * shape.profile.fwhm_px
     height, width = pixels.shape
     inside = (x > reach) & (x < width - reach) & (y > reach) & (y < height - reach) & np.isfinite(mag)
-    lonely = inside & (_foreign_light(x, y, mag, shape) < _CROWDING)
+    foreign = _foreign_light(x, y, mag, shape)
+    lonely = inside & (foreign < _CROWDING)
     pick = np.nonzero(lonely)[0]
     pick = pick[np.argsort(mag[pick])][: 2 * _MOST_STARS]
     at_x, at_y = x[pick], y[pick]
@@ -86,7 +87,7 @@ def calibrate_magnitudes(
         )
     flux, flux_err = light.flux[good], light.err[good]
     known_err = np.where(np.isfinite(mag_err[pick][good]), mag_err[pick][good], 0.02)
-    each = mag[pick][good] + 2.5 * np.log10(flux)
+    each = mag[pick][good] + 2.5 * np.log10(flux / (1.0 + foreign[pick][good]))
     err = np.hypot(1.0857 * flux_err / flux, known_err)
     return _robust_mean(each, err)
 

@@ -1,0 +1,79 @@
+"""Rules for all tests: unit tests open no socket, integration tests stay on this machine, none leaves a thing.
+
+Warnings are errors by pyproject.toml, and sockets are blocked by it (Unix ones excepted: an event loop wakes
+itself with a pair of them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.leftovers import Leftovers
+
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+_leftovers = Leftovers()
+
+
+def shared(*parts: str) -> Path:
+    """Material shared between projects, beside this one: skips the test where it is absent."""
+    path = Path(__file__).parents[2].joinpath("shared", *parts)
+    if not path.exists():
+        pytest.skip(f"{path.name} of the shared material is not here", allow_module_level=True)
+    return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What a wider fixture of an integration test does is done while that test is set up, under its rule.
+    for item in items:
+        if item.get_closest_marker("integration"):
+            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+
+
+def pytest_configure() -> None:
+    _leftovers.install()
+
+
+def pytest_unconfigure() -> None:
+    _leftovers.uninstall()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup() -> Generator[None]:
+    _leftovers.begin()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    yield
+    if left := _leftovers.end():
+        pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+    if fixturedef.scope == "function":
+        return (yield)
+    watching = _leftovers.lasting(fixturedef)
+    next(watching)
+    try:
+        return (yield)
+    finally:
+        next(watching, None)
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
+    _leftovers.over(fixturedef)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if strays := _leftovers.strays():
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"processes of this run are still there: {'; '.join(strays)}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
