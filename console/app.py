@@ -11,32 +11,47 @@ from console.commands import (
     packet_commands,
     servers_commands,
     sites,
+    status,
 )
 from console.commands.demo import demo
+
+_TRY = "Try it"
+_RUN = "Run the sites"
+_OBSERVE = "Trigger, follow, look"
 
 app = typer.Typer(
     name="followup",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help=(
-        "Robotic follow-up of gamma-ray bursts: a science centre triggers telescopes, they plan, observe, "
-        "reduce, report and upload, and every packet between them is acknowledged.\n\n"
-        "[bold]Try it:[/]  followup demo\n\n"
-        "[bold]Run it:[/]  followup up, then in three terminals  followup relay run,  followup csc run,  "
-        "followup gft run gft-NAME,  and  followup trigger FILE"
-    ),
-    epilog="Exit status: 0 done, 1 done but not as it should be, 2 what was asked for cannot be done.",
+    help="""
+Robotic follow-up of gamma-ray bursts: a science centre triggers telescopes, they plan, observe, reduce,
+report and upload, and every packet between them is acknowledged.
+
+**To see it at work**: `followup demo`
+
+**To run the parts yourself**, with simulated telescopes (`--state DIR` keeps everything in one folder):
+
+1. `followup up` starts the servers and makes the science centre and the relay
+2. `followup relay run` and `followup csc run`, each in a terminal of its own
+3. `followup csc admit gft-spm`, then `followup gft simulate gft-spm`
+4. `followup gft run gft-spm` in a third terminal
+5. `followup trigger --simulated`, then `followup campaigns` and `followup show CAMPAIGN`
+
+Every command tells more with `--help`.
+""",
+    epilog="Exit status: 0 done; 1 done, but not as it should be; 2 what was asked for cannot be done.",
 )
-app.command("demo")(demo)
-servers_commands.register(app)
-app.add_typer(sites.csc, name="csc")
-app.add_typer(sites.gft, name="gft")
-app.add_typer(sites.relay, name="relay")
-centre.register(app)
-app.add_typer(packet_commands.packet, name="packet")
-app.add_typer(archive_commands.archive, name="archive")
-app.add_typer(deploy_commands.deploy, name="deploy")
+app.command("demo", rich_help_panel=_TRY)(demo)
+servers_commands.register(app, panel=_RUN)
+status.register(app, panel=_RUN)
+app.add_typer(sites.relay, name="relay", rich_help_panel=_RUN)
+app.add_typer(sites.csc, name="csc", rich_help_panel=_RUN)
+app.add_typer(sites.gft, name="gft", rich_help_panel=_RUN)
+app.add_typer(deploy_commands.deploy, name="deploy", rich_help_panel=_RUN)
+centre.register(app, panel=_OBSERVE)
+app.add_typer(archive_commands.archive, name="archive", rich_help_panel=_OBSERVE)
+app.add_typer(packet_commands.packet, name="packet", rich_help_panel=_OBSERVE)
 
 
 def main() -> None:

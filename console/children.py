@@ -7,16 +7,19 @@ import contextlib
 import json
 import shutil
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from console.errors import Complaint
 from followup.errors import ConfigurationError
 
 Listener = Callable[[str, dict[str, Any]], None]
 """Takes the name of a site and a line of its log."""
 
 _LINE_LIMIT = 4_000_000
+_KEEP_LINES = 20
 
 
 class AgentProcess:
@@ -29,7 +32,7 @@ class AgentProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._online = asyncio.Event()
-        self._last_error = ""
+        self._said: deque[str] = deque(maxlen=_KEEP_LINES)
 
     @property
     def pid(self) -> int | None:
@@ -66,9 +69,10 @@ class AgentProcess:
         await asyncio.wait({waiting, self._reading}, return_when=asyncio.FIRST_COMPLETED)
         if not self._online.is_set():
             waiting.cancel()
+            complaint = Complaint.found_in("\n".join(self._said))
             raise ConfigurationError(
-                f"the agent of {self.site} ended: {self._last_error or 'it gave no reason'}",
-                hint="its log has the details",
+                f"the agent of {self.site} ended: {complaint.message}",
+                hint=complaint.hint or "its log has the details",
             )
 
     async def stop(self, patience_s: float) -> None:
@@ -97,13 +101,10 @@ class AgentProcess:
                 line = json.loads(text)
             except ValueError:
                 line = {"level": "INFO", "message": text, "logger": "stdout"}
-                if text.strip():
-                    self._last_error = text.strip()
+                self._said.append(text)
             if not isinstance(line, dict):
                 continue
             if line.get("event") == "agent.online":
                 self._online.set()
-            if line.get("level") in {"ERROR", "CRITICAL"}:
-                self._last_error = str(line.get("message", ""))
             self._listen(self.site, line)
         await process.wait()

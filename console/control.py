@@ -25,7 +25,7 @@ _NAME = "control.sock"
 
 @contextlib.contextmanager
 def _short_path(folder: Path) -> Iterator[str]:
-    """A path of the socket that fits into the 108 bytes of a Unix socket's address, however deep it lies."""
+    """Give a path of the socket that fits into the 108 bytes of its address, however deep it lies."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{descriptor}/{_NAME}"

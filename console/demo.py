@@ -1,4 +1,4 @@
-"""The demonstration: a burst, two telescopes, every part real, each site in a process and a folder of its own."""
+"""The demonstration: a burst, telescopes, every part real, each site in a process and a folder of its own."""
 
 from __future__ import annotations
 

@@ -11,8 +11,9 @@ import tomlkit
 
 from agents.ftp_relay.store_accounts import StoreAccounts
 from console import settings
-from console.servers import DOMAIN, HOST, Servers, write_secret
-from console.state import State
+from console.servers import DOMAIN, HOST, Servers
+from console.settings import SETTINGS
+from console.state import State, replace_file
 from deploy.prosody import Prosody
 from followup.errors import ConfigurationError
 from followup.names import CSC, RELAY, check_telescope
@@ -40,20 +41,22 @@ async def make_centre(state: State, servers: Servers, *, sky: dict[str, Any] | N
         The settings of a simulated sky clock.
     """
     api_url = f"{servers.prefect_url}/api" if servers.prefect_url else ""
-    if not (state.relay / "site.toml").exists():
-        await _make_site(state.relay, RELAY, servers, _relay_content(servers, api_url, sky))
+    # A site's settings are written last: they say that it is complete. What was interrupted is begun again.
+    if not (state.relay / SETTINGS).exists():
+        await _make_account(state.relay, RELAY, servers)
         host_key = asyncssh.generate_private_key("ssh-ed25519")
-        write_secret(state.relay / "host_key", host_key.export_private_key().decode())
-        (state.relay / "host_key.pub").write_bytes(host_key.export_public_key())
-    if not (state.csc / "site.toml").exists():
-        content = _common(servers, api_url, sky) | {"sftp": _sftp(servers)}
-        await _make_site(state.csc, CSC, servers, content)
-        public = _make_key(state.csc)
-        relay_store(state.relay).admit(CSC, public)
+        replace_file(state.relay / "host_key", host_key.export_private_key().decode(), mode=0o600)
+        replace_file(state.relay / "host_key.pub", host_key.export_public_key().decode())
+        settings.write(state.relay, {"sftp_port": servers.ports.sftp, "xmpp": _xmpp(servers)})
+    if not (state.csc / SETTINGS).exists():
+        await _make_account(state.csc, CSC, servers)
+        relay_store(state.relay).admit(CSC, _make_key(state.csc))
         shutil.copyfile(state.relay / "host_key.pub", state.csc / "relay_host_key.pub")
-    # The clock and the Prefect server may be others than last time.
-    for folder in (state.csc, state.relay):
-        update(folder, prefect={"api_url": api_url}, sky=sky)
+        settings.write(state.csc, {"xmpp": _xmpp(servers), "sftp": _sftp(servers)})
+    # The ports, the clock and the Prefect server may be others than last time.
+    prefect = {"api_url": api_url}
+    update(state.relay, sftp_port=servers.ports.sftp, xmpp=_xmpp(servers), prefect=prefect, sky=sky)
+    update(state.csc, sftp=_sftp(servers), xmpp=_xmpp(servers), prefect=prefect, sky=sky)
 
 
 async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_port: int) -> Path:
@@ -75,12 +78,12 @@ async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_por
         check_telescope(name)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    if not (state.csc / "site.toml").exists():
+    if not (state.csc / SETTINGS).exists():
         raise ConfigurationError(f"{state.root} holds no science centre", hint="followup up makes one")
     folder = state.enrolments / name
     shutil.rmtree(folder, ignore_errors=True)
     password = await prosody.add_account(name)
-    write_secret(folder / "password", password + "\n")
+    replace_file(folder / "password", password + "\n", mode=0o600)
     public = _make_key(folder)
     relay_store(state.relay).admit(name, public)
     shutil.copyfile(state.csc / "ca.pem", folder / "ca.pem")
@@ -90,7 +93,7 @@ async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_por
         "xmpp": {"host": HOST, "port": prosody.config.port, "domain": prosody.config.domain},
         "sftp": {"host": HOST, "port": sftp_port},
     }
-    (folder / "enrolment.toml").write_text(tomlkit.dumps(content), encoding="utf-8")
+    replace_file(folder / "enrolment.toml", tomlkit.dumps(content))
     for site in (state.csc, state.relay):
         mark = site / "telescopes" / name
         mark.parent.mkdir(mode=0o700, exist_ok=True)
@@ -126,51 +129,39 @@ def install_enrolment(enrolment: Path, site: Path, content: dict[str, Any]) -> N
             f"{enrolment} is not an enrolment: {error}",
             hint="followup csc admit gft-NAME makes one",
         ) from error
-    settings.write(site, {**given, **content})
     for name in ("password", _KEY):
-        write_secret(site / name, (enrolment / name).read_text(encoding="utf-8"))
+        replace_file(site / name, (enrolment / name).read_text(encoding="utf-8"), mode=0o600)
     for name in ("ca.pem", "relay_host_key.pub"):
         shutil.copyfile(enrolment / name, site / name)
+    settings.write(site, {**given, **content})
 
 
-def update(folder: Path, **sections: dict[str, Any] | None) -> None:
-    """Replace sections of a site's settings; None removes one."""
-    path = folder / "site.toml"
+def update(folder: Path, **values: Any) -> None:
+    """Replace values and sections of a site's settings; None removes one."""
+    path = folder / SETTINGS
     document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    for name, section in sections.items():
-        if section is None:
+    for name, value in values.items():
+        if value is None:
             document.pop(name, None)
         else:
-            document[name] = section
-    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+            document[name] = value
+    replace_file(path, tomlkit.dumps(document))
 
 
-async def _make_site(folder: Path, user: str, servers: Servers, content: dict[str, Any]) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+async def _make_account(folder: Path, user: str, servers: Servers) -> None:
     password = await servers.prosody.add_account(user)
-    write_secret(folder / "password", password + "\n")
+    replace_file(folder / "password", password + "\n", mode=0o600)
     shutil.copyfile(servers.ca_file, folder / "ca.pem")
-    settings.write(folder, content)
 
 
 def _make_key(folder: Path) -> str:
     key = asyncssh.generate_private_key("ssh-ed25519")
-    write_secret(folder / _KEY, key.export_private_key().decode())
+    replace_file(folder / _KEY, key.export_private_key().decode(), mode=0o600)
     return key.export_public_key().decode()
 
 
-def _common(servers: Servers, api_url: str, sky: dict[str, Any] | None) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "xmpp": {"host": HOST, "port": servers.ports.xmpp, "domain": DOMAIN},
-        "prefect": {"api_url": api_url},
-    }
-    if sky:
-        content["sky"] = sky
-    return content
-
-
-def _relay_content(servers: Servers, api_url: str, sky: dict[str, Any] | None) -> dict[str, Any]:
-    return {"sftp_port": servers.ports.sftp, **_common(servers, api_url, sky)}
+def _xmpp(servers: Servers) -> dict[str, Any]:
+    return {"host": HOST, "port": servers.ports.xmpp, "domain": DOMAIN}
 
 
 def _sftp(servers: Servers) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import typer
 from rich.console import Console
@@ -18,6 +19,9 @@ FAILED = 1
 REFUSED = 2
 """What was asked for cannot be done: input, settings, permissions, servers."""
 
+_ERROR = "error:"
+_ARROW = "  → "
+
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
@@ -28,8 +32,10 @@ def explained() -> Iterator[None]:
         say_error(str(error), error.hint)
         raise typer.Exit(REFUSED) from error
     except VOEventError as error:
-        say_error(str(error), "")
+        say_error(str(error), "whoever wrote the packet must mend it")
         raise typer.Exit(REFUSED) from error
+    except BrokenPipeError:
+        raise  # whoever read our output has enough: the command line ends quietly
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         say_error(f"{where}{error.strerror or error}", "look at the path, its permissions and the free space")
@@ -39,7 +45,26 @@ def explained() -> Iterator[None]:
 def say_error(message: str, hint: str) -> None:
     """Say on standard error what is wrong, and what to do about it."""
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    console.print("error:", style="bold red", end=" ")
+    console.print(_ERROR, style="bold red", end=" ")
     console.print(message, markup=False)
     if hint:
-        console.print(f"  → {hint}", markup=False)
+        console.print(f"{_ARROW}{hint}", markup=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What a process of ours had to complain about, as `say_error` wrote it."""
+
+    message: str
+    hint: str
+
+    @classmethod
+    def found_in(cls, text: str) -> Complaint:
+        """Read what a process has printed; its last line must do when it said nothing in our form."""
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        message = hint = ""
+        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+            if line.startswith(_ERROR):
+                message = line.removeprefix(_ERROR).strip()
+                hint = following.removeprefix(_ARROW) if following.startswith(_ARROW) else ""
+        return cls(message or (lines[-1].strip() if lines else "it gave no reason"), hint)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.layout import Layout
@@ -60,7 +60,7 @@ class LiveView:
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4, screen=False)
         self.last_event = time.monotonic()
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         if not self.plain:
             self._live.start()
         return self

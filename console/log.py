@@ -14,6 +14,11 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OURS = frozenset(
+    "voevent followup messaging transfer archive agents flows simulators console deploy".split()
+)
+_ABOUT_US = frozenset({"asyncio"})
+"""Its errors are ours: an exception that nobody took."""
 _KEEP_BYTES = 20_000_000
 _KEEP_FILES = 5
 
@@ -42,16 +47,37 @@ def set_up(folder: Path, *, as_json: bool, verbose: bool) -> Path:
         path, maxBytes=_KEEP_BYTES, backupCount=_KEEP_FILES, encoding="utf-8"
     )
     to_file.setFormatter(JsonLines())
-    to_screen: logging.Handler
-    if as_json:
-        to_screen = logging.StreamHandler(sys.stdout)
-        to_screen.setFormatter(JsonLines())
-    else:
-        to_screen = RichHandler(console=Console(), show_path=False, omit_repeated_times=False)
+    to_screen = _to_screen(as_json=as_json)
+    if not verbose:
+        to_screen.addFilter(_for_people)
     root = logging.getLogger()
     root.handlers[:] = [to_file, to_screen]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
-    # Their lines of routine would drown the site's own.
+    # Their lines of routine would drown the site's own, in the file too.
     for chatty in ("slixmpp", "asyncssh", "paramiko", "httpx", "prefect", "matplotlib", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     return path
+
+
+def _to_screen(*, as_json: bool) -> logging.Handler:
+    handler: logging.Handler
+    if as_json:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(JsonLines())
+        return handler
+    if sys.stdout.isatty():
+        return RichHandler(
+            console=Console(), show_path=False, omit_repeated_times=False, log_time_format="%H:%M:%S"
+        )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    return handler
+
+
+def _for_people(record: logging.LogRecord) -> bool:
+    """Whether a person should see it: what libraries complain of, we say in our own words.
+
+    Their complaints, tracebacks and all, are in the log file.
+    """
+    package = record.name.partition(".")[0]
+    return package in _OURS or (package in _ABOUT_US and record.levelno >= logging.ERROR)

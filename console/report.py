@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ class Truth(Protocol):
     """What a simulation knows about the brightness of a burst."""
 
     def magnitude(self, burst: str, t_s: float, filter_name: str, exposure_s: float) -> float | None:
-        """True AB magnitude, averaged over an exposure centred on `t_s`; None for a burst it does not know."""
+        """Give the true AB magnitude, averaged over an exposure centred on `t_s`; None if it is not known."""
         ...
 
 
@@ -84,9 +85,9 @@ def faults(
     document: Mapping[str, Any],
     manifests: Mapping[str, int],
     *,
-    expected_runs: Set[tuple[str, str]] = frozenset(),
+    expected_runs: AbstractSet[tuple[str, str]] = frozenset(),
 ) -> list[str]:
-    """What keeps a report from being a success, one sentence each.
+    """Tell what keeps a report from being a success, one sentence each.
 
     Parameters
     ----------
@@ -125,7 +126,12 @@ def faults(
     return found
 
 
-GOOD_STATES = frozenset({"Closed", "Declined", "Retracted", "Aborted", "Relieved", "Cancelled", "Completed"})
+_AT_ONCE_S = 300.0
+"""An epoch this soon after the trigger, in sky time, is begun at once; simulated skies run fast."""
+
+GOOD_STATES = frozenset(
+    {"Closed", "Called off", "Declined", "Retracted", "Aborted", "Relieved", "Cancelled", "Completed"}
+)
 """Final states of flow runs that ended as they should."""
 
 
@@ -226,12 +232,19 @@ def _point(point: PhotometryPoint, campaign: CampaignRecord, truth: Truth) -> di
 
 
 def _latency(campaign: CampaignRecord, ledger: Sequence[LedgerEntry]) -> tuple[list[float], list[float]]:
-    """From the commit of the first trigger: to its receipt's, and to the first command to the mount."""
+    """From the commit of the first trigger: to its receipt's, and to the first command to the mount.
+
+    The command counts only when the first epoch was due at once: otherwise the telescope rightly waited.
+    """
     first = next((e for e in ledger if e.kind == "trigger" and e.sent is not None), None)
     if first is None or first.sent is None:
         return [], []
     receipt = [(first.final.time - first.sent).total_seconds()] if first.final else []
     commanded = campaign.details.get("first_command_at")
+    if first.written is None or campaign.first_epoch is None:
+        return receipt, []
+    if (datetime.fromisoformat(campaign.first_epoch) - first.written).total_seconds() > _AT_ONCE_S:
+        return receipt, []
     slew = [(datetime.fromisoformat(commanded) - first.sent).total_seconds()] if commanded else []
     return receipt, slew
 

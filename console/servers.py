@@ -142,6 +142,13 @@ async def _running(state: State, prefect: str, ports: Ports) -> AsyncIterator[Se
             await server.stop()
 
 
+def mark_ready(state: State) -> None:
+    """Write down that the servers of this process have what the sites need."""
+    mark = state.servers / _MARK
+    pids = json.loads(mark.read_text(encoding="utf-8"))
+    replace_file(mark, json.dumps({**pids, "ready": True}) + "\n")
+
+
 def running(state: State) -> dict[str, Any] | None:
     """Tell which processes run the embedded servers of this state; None when there are none."""
     pid = holder(state.servers / _LOCK)

@@ -19,8 +19,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from console.state import replace_file
 from followup.clock import Clock, SkyClock, WallClock
 from followup.errors import ConfigurationError
+
+SETTINGS = "site.toml"
+"""The file of a site's settings. In a folder without one, setting up was not finished."""
 
 
 class _Section(BaseModel):
@@ -124,7 +128,7 @@ def read(kind: type[S], folder: Path) -> S:
     ConfigurationError
         When the file is missing, is not TOML, or says something that cannot be.
     """
-    path = folder / "site.toml"
+    path = folder / SETTINGS
     if not path.is_file():
         raise ConfigurationError(
             f"{path} does not exist", hint="followup up makes the embedded site; is --state right?"
@@ -155,8 +159,7 @@ def read(kind: type[S], folder: Path) -> S:
 
 def write(folder: Path, content: dict[str, Any]) -> None:
     """Write ``site.toml`` into a new site's folder (mode 0700)."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "site.toml").write_text(tomlkit.dumps(content), encoding="utf-8")
+    replace_file(folder / SETTINGS, tomlkit.dumps(content))
 
 
 def secret(path: Path) -> str:

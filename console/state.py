@@ -56,6 +56,11 @@ class State:
         return self.root / check_telescope(name)
 
 
+def agent_lock(site: Path) -> Path:
+    """Lock file of the one agent that may work in a site's folder (`console.tenure`)."""
+    return site / "run" / "lock"
+
+
 def archive_url(csc: Path, configured: str) -> str:
     """SQLAlchemy URL of the archive of the science centre in folder `csc`."""
     return configured or f"sqlite:///{csc.absolute() / 'archive.sqlite'}"
@@ -67,7 +72,7 @@ def archive_files(csc: Path) -> Path:
 
 
 def replace_file(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write a small file, all of it or nothing: whoever is killed or finds the disk full leaves the old one."""
+    """Write a small file, all of it or nothing: a kill or a full disk leaves the old one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-
 _TRIES = 10
 _PAUSE_S = 0.01
 

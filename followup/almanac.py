@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import astropy.units as u
-import erfa  # type: ignore[import-untyped]  # it ships no types
+import erfa
 import numpy as np
 from astropy.coordinates import AltAz
 from astropy.coordinates.erfa_astrom import erfa_astrom

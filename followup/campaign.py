@@ -115,21 +115,26 @@ class CampaignState:
 
     def apply(self, what: str, data: Mapping[str, Any]) -> None:
         """Take one entry into account. Entries of other names are for people to read."""
+        if what in _COLLECTED:
+            collected: set[str] = getattr(self, _COLLECTED[what][0])
+            collected.add(data[_COLLECTED[what][1]])
+        elif what in _KEPT:
+            attribute, key, value = _KEPT[what]
+            getattr(self, attribute)[data[key]] = data[value]
+        elif what in {What.ACCEPTED, What.REVISED}:
+            self.trigger = PacketId(ivorn=data["ivorn"], sha256=data["sha256"])
+            self.revision, self.drill = data["revision"], data["drill"]
+        else:
+            self._apply_single(what, data)
+
+    def _apply_single(self, what: str, data: Mapping[str, Any]) -> None:
         match what:
-            case What.ACCEPTED | What.REVISED:
-                self.trigger = PacketId(ivorn=data["ivorn"], sha256=data["sha256"])
-                self.revision = data["revision"]
-                self.drill = data["drill"]
             case What.STOPPED:
                 self.stopped = (Outcome(data["outcome"]), data["reason"])
             case What.PLANNED:
                 self.plan = data["plan"]
             case What.SLEWING:
                 self.first_command_at = self.first_command_at or data["wall_time"]
-            case What.EXPOSING:
-                self.begun.add(data["exposure"])
-            case What.EXPOSED:
-                self.exposed[data["exposure"]] = data["file"]
             case What.TASK_ENDED:
                 self.tasks[data["task"]] = TaskSummary(
                     task=data["task"],
@@ -137,22 +142,27 @@ class CampaignState:
                     exposures=data["exposures"],
                     reason=data["reason"],
                 )
-            case What.MEASURED:
-                self.measured.add(data["series"])
-            case What.UPLOADING:
-                self.attempts[data["dataset"]] = data["attempt"]
-            case What.UPLOADED:
-                self.uploaded[data["dataset"]] = data["attempt"]
-            case What.ARCHIVED:
-                self.archived.add(data["dataset"])
-            case What.ABANDONED:
-                self.abandoned.add(data["dataset"])
             case What.CLOSING:
                 self.closing = True
             case What.CLOSED:
                 self.closed = True
             case _:
                 pass
+
+
+_COLLECTED: Mapping[str, tuple[str, str]] = {
+    What.EXPOSING: ("begun", "exposure"),
+    What.MEASURED: ("measured", "series"),
+    What.ARCHIVED: ("archived", "dataset"),
+    What.ABANDONED: ("abandoned", "dataset"),
+}
+"""Entries whose one particular goes into a set: attribute of the state, key of the entry."""
+_KEPT: Mapping[str, tuple[str, str, str]] = {
+    What.EXPOSED: ("exposed", "exposure", "file"),
+    What.UPLOADING: ("attempts", "dataset", "attempt"),
+    What.UPLOADED: ("uploaded", "dataset", "attempt"),
+}
+"""Entries that set an item of a dictionary: attribute of the state, key and value of the entry."""
 
 
 def fold(entries: Iterable[Entry]) -> CampaignState:

@@ -101,32 +101,24 @@ def _commands(command: Any, context: typer.Context) -> Iterator[str]:
     path = context.command_path
     if context.parent is not None:
         yield f"## {path}\n"
-    yield f"{_plain(command.help or '')}\n"
+    yield f"{(command.help or '').strip()}\n"
     yield f"```console\n$ {' '.join((path, *command.collect_usage_pieces(context)))}\n```\n"
     params = [p for p in command.get_params(context) if p.name not in _EVERYWHERE]
     rows = [record for p in params if (record := p.get_help_record(context))]
     if rows:
         yield "| | |\n|---|---|"
-        yield from (
-            f"| `{_plain(name).replace('|', chr(92) + '|')}` | {_cell(said)} |" for name, said in rows
-        )
+        yield from (f"| `{_cell(name)}` | {_cell(said)} |" for name, said in rows)
         yield ""
     if command.epilog:
-        yield f"{_plain(command.epilog)}\n"
+        yield f"{command.epilog.strip()}\n"
     for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
         found = command.get_command(context, name)
         if not found.hidden:
             yield from _commands(found, typer.Context(found, info_name=name, parent=context))
 
 
-def _plain(text: str) -> str:
-    """Take rich's markup out, and the line breaks of the source."""
-    paragraphs = re.sub(r"\[/?(?:bold|dim|italic)?\]", "", text).split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
 def _cell(text: str) -> str:
-    return _plain(text).replace("|", "\\|").replace("\n", " ")
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _type(column: sa.Column[Any]) -> str:

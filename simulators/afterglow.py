@@ -25,6 +25,9 @@ REFERENCE_S = 1000.0
 
 BEND_SHARPNESS = 2.5
 """How sharply one power law bends into the next (the s of smoothly broken power laws)."""
+_FIRST_LIGHT_S = 1.0
+"""The power laws begin here; they have no meaning at the trigger itself."""
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -67,7 +70,7 @@ class Afterglow:
         Returns
         -------
         float
-            Infinity before the trigger, when nothing shines yet.
+            Infinity until a second after the trigger, when nothing shines yet.
         """
         flux = self.flux_ratio(t_s - exposure_s / 2, t_s + exposure_s / 2)
         if flux <= 0.0:
@@ -76,11 +79,11 @@ class Afterglow:
 
     def flux_ratio(self, begin_s: float, end_s: float) -> float:
         """Mean flux between two times since the trigger, over the flux at 1000 s (at any frequency)."""
-        if end_s <= 0.0:
+        if end_s <= _FIRST_LIGHT_S:
             return 0.0
-        # Nothing shines before the trigger; a second after it the power laws are taken to begin.
-        lit = max(begin_s, min(1.0, end_s / 2))
-        if end_s - begin_s <= 0.0:
+        lit = max(begin_s, _FIRST_LIGHT_S)
+        # So short a while is an instant: in the difference of its ends nothing but rounding would be left.
+        if end_s - begin_s < 1e-6 * end_s:
             return float(self._shape(np.array([end_s]))[0]) / self._at_reference
         span = math.log(end_s / lit)
         times = lit * np.exp(span * (_NODES + 1) / 2)

@@ -105,8 +105,13 @@ def between(one: SkyPosition, other: SkyPosition, fraction: float) -> SkyPositio
         for axis in range(3)
     )
     return SkyPosition(
-        ra_deg=math.degrees(math.atan2(y, x)) % 360.0, dec_deg=math.degrees(math.atan2(z, math.hypot(x, y)))
+        ra_deg=_turned(math.atan2(y, x)), dec_deg=math.degrees(math.atan2(z, math.hypot(x, y)))
     )
+
+
+def _turned(angle: float) -> float:
+    """Angle in [0, 360) degrees: the remainder of a tiny negative one rounds to 360, hence the second."""
+    return math.degrees(angle) % 360.0 % 360.0
 
 
 def _unit(position: SkyPosition) -> tuple[float, float, float]:
@@ -139,4 +144,4 @@ def _from_ecliptic(longitude: float, latitude: float) -> SkyPosition:
     towards_y, towards_z = math.cos(latitude) * math.sin(longitude), math.sin(latitude)
     y = cos_tilt * towards_y - sin_tilt * towards_z
     z = sin_tilt * towards_y + cos_tilt * towards_z
-    return SkyPosition(ra_deg=math.degrees(math.atan2(y, x)) % 360.0, dec_deg=math.degrees(math.asin(z)))
+    return SkyPosition(ra_deg=_turned(math.atan2(y, x)), dec_deg=math.degrees(math.asin(z)))

@@ -10,9 +10,9 @@ import numpy as np
 
 from followup.devices import FrameType, RawFrame
 from simulators.afterglow import SimulatedBurst
+from simulators.atmosphere import Atmosphere
 from simulators.detector import Detector
-from simulators.earth import airmass, altitude_azimuth_deg, angle_deg, moon, sun
-from simulators.filters import PASSBANDS
+from simulators.earth import angle_deg
 from simulators.pointspread import PointSources
 from simulators.projection import Projection
 from simulators.sites import KnownTelescope
@@ -40,7 +40,7 @@ class Imager:
         self._sky = sky
         self._bursts = tuple(bursts)
         self._detector = Detector(telescope.instrument)
-        self._zero_points = dict(telescope.instrument.zero_points)
+        self._atmosphere = Atmosphere(telescope)
 
     def show(self, bursts: Sequence[SimulatedBurst]) -> None:
         """Have these afterglows in the sky from now on."""
@@ -75,12 +75,12 @@ class Imager:
         }
         if frame_type is FrameType.LIGHT:
             truth = looks_at or pointing
-            altitude, _ = altitude_azimuth_deg(truth, self._telescope.site, start)
-            header["AIRMASS"] = round(airmass(altitude), 3)
+            header["AIRMASS"] = round(self._atmosphere.airmass(truth, start), 3)
             pixels = self._detector.light(
                 sources=self._sources(truth, start, exposure_s, filter_name, rng),
-                sky_e_px=self._sky_e_px(truth, start, filter_name) * exposure_s,
-                fwhm_px=self._fwhm_px(truth, start, filter_name, rng),
+                sky_e_px=self._atmosphere.sky_e_px(truth, start, filter_name) * exposure_s,
+                # The seeing wanders.
+                fwhm_px=self._atmosphere.fwhm_px(truth, start, filter_name) * math.exp(rng.normal(0.0, 0.05)),
                 exposure_s=exposure_s,
                 filter_name=filter_name,
                 rng=rng,
@@ -132,49 +132,7 @@ class Imager:
         )
         # Transparency wanders by some hundredths from frame to frame, for all sources alike.
         transparency = math.exp(rng.normal(0.0, 0.02))
-        zero_point = self._zero_points[filter_name] - self._extinction(centre, start, filter_name)
+        zero_point = self._atmosphere.zero_point(centre, start, filter_name)
         magnitudes = np.concatenate([stars.mags[filter_name], mags])
         electrons = transparency * exposure_s * 10 ** (0.4 * (zero_point - magnitudes))
         return PointSources(x=x, y=y, electrons=electrons)
-
-    def _extinction(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
-        altitude, _ = altitude_azimuth_deg(position, self._telescope.site, time)
-        coefficient = PASSBANDS[filter_name].extinction + self._telescope.conditions.haze
-        return coefficient * airmass(altitude)
-
-    def _fwhm_px(
-        self, position: SkyPosition, time: datetime, filter_name: str, rng: np.random.Generator
-    ) -> float:
-        """Seeing grows with airmass**0.6, falls with wavelength**0.2, and wanders."""
-        altitude, _ = altitude_azimuth_deg(position, self._telescope.site, time)
-        blue = (PASSBANDS["r"].wavelength_nm / PASSBANDS[filter_name].wavelength_nm) ** 0.2
-        seeing = self._telescope.conditions.seeing_arcsec * airmass(altitude) ** 0.6 * blue
-        wandering = math.exp(rng.normal(0.0, 0.05))
-        return float(seeing * wandering / self._telescope.instrument.pixel_scale_arcsec)
-
-    def _sky_e_px(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
-        """Electrons per second and pixel: night sky, Moon and twilight."""
-        site = self._telescope.site
-        altitude, _ = altitude_azimuth_deg(position, site, time)
-        dark = 10 ** (-0.4 * self._telescope.conditions.sky_mag[filter_name]) * airmass(altitude) ** 0.5
-        brightness = dark + _moonlight(position, self._telescope, time, filter_name)
-        sun_altitude, _ = altitude_azimuth_deg(sun(time), site, time)
-        # Twilight: about a magnitude a degree, from where it drowns in the night sky on.
-        brightness += dark * 10 ** (0.4 * min(16.0, 0.9 * (sun_altitude + 18.0) - 1.5))
-        area = self._telescope.instrument.pixel_scale_arcsec**2
-        return float(brightness * area * 10 ** (0.4 * self._zero_points[filter_name]))
-
-
-def _moonlight(position: SkyPosition, telescope: KnownTelescope, time: datetime, filter_name: str) -> float:
-    """Surface brightness that the Moon adds, in units of AB magnitude 0 per square arcsecond.
-
-    A full Moon at 60 deg from the field brings the sky to about 19.0 (g) and 19.7 (r) mag, falling with its
-    phase and with the angle.
-    """
-    where, lit = moon(time)
-    moon_altitude, _ = altitude_azimuth_deg(where, telescope.site, time)
-    if moon_altitude <= 0.0:
-        return 0.0
-    full = {"g": 19.0, "r": 19.7, "i": 19.8, "z": 19.6, "y": 19.4}[filter_name]
-    scatter = (60.0 / max(10.0, angle_deg(where, position))) ** 0.7
-    return float(10 ** (-0.4 * full) * lit**2 * scatter * math.sin(math.radians(moon_altitude)) ** 0.5)

@@ -129,6 +129,10 @@ def alerts_from(path: Path) -> tuple[TimedAlert, ...]:
         try:
             packet = parse(file.read_bytes())
             notice = read_notice(packet)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{file} cannot be read: {error.strerror}", hint="give a file or a folder of alerts"
+            ) from error
         except VOEventError as error:
             raise ConfigurationError(f"{file}: {error}", hint=f"followup packet show {file}") from error
         time = packet.date or notice.trigger_time

@@ -57,6 +57,12 @@ def draw(image: NDArray[np.float32], sources: PointSources, fwhm_px: float) -> N
             )
 
 
+def noise_pixels(fwhm_px: float) -> float:
+    """Pixels whose noise comes with a star's light when it is weighted in the best way (1 / sum of p**2)."""
+    core = _core_px(fwhm_px)
+    return math.pi * core**2 * (2.0 * MOFFAT_BETA - 1.0) / (MOFFAT_BETA - 1.0) ** 2
+
+
 def _stamp(image: NDArray[np.float32], sources: PointSources, fwhm_px: float, radius: int) -> None:
     height, width = image.shape
     inside = (
@@ -91,10 +97,14 @@ def _pixel_fractions(distance: Floats, sigma: float) -> Floats:
 @functools.lru_cache(maxsize=64)
 def _mixture(fwhm_px: float) -> tuple[tuple[float, float], ...]:
     """Weights, summing to 1, and standard deviations (px) of the Gaussians that make up the profile."""
-    core = fwhm_px / (2.0 * math.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0))
+    core = _core_px(fwhm_px)
     nodes, weights = roots_genlaguerre(_NODES, MOFFAT_BETA - 2.0)
     total = gamma(MOFFAT_BETA - 1.0)
     return tuple(
         (float(weight / total), float(core / math.sqrt(2.0 * node)))
         for node, weight in zip(nodes, weights, strict=True)
     )
+
+
+def _core_px(fwhm_px: float) -> float:
+    return fwhm_px / (2.0 * math.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0))

@@ -60,4 +60,4 @@ def offset(position: SkyPosition, *, east_arcsec: float, north_arcsec: float) ->
     depth = math.cos(dec0) - eta * math.sin(dec0)
     ra = ra0 + math.atan2(xi, depth)
     dec = math.atan2(math.sin(dec0) + eta * math.cos(dec0), math.hypot(xi, depth))
-    return SkyPosition(ra_deg=math.degrees(ra) % 360.0, dec_deg=math.degrees(dec))
+    return SkyPosition(ra_deg=math.degrees(ra) % 360.0 % 360.0, dec_deg=math.degrees(dec))

@@ -1,4 +1,4 @@
-"""Rules for all tests: unit tests open no socket, integration tests stay on this machine, none leaves a thing.
+"""Rules for all tests: unit tests open no socket, integration tests stay on this machine, none leaves things.
 
 Warnings are errors by pyproject.toml, and sockets are blocked by it (Unix ones excepted: an event loop wakes
 itself with a pair of them).
@@ -16,7 +16,7 @@ from tests.leftovers import Leftovers
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
-_leftovers = Leftovers()
+leftovers = Leftovers()
 
 
 def shared(*parts: str) -> Path:
@@ -35,23 +35,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    _leftovers.install()
+    leftovers.install()
 
 
 def pytest_unconfigure() -> None:
-    _leftovers.uninstall()
+    leftovers.uninstall()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup() -> Generator[None]:
-    _leftovers.begin()
+    leftovers.begin()
     return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown() -> Generator[None]:
     yield
-    if left := _leftovers.end():
+    if left := leftovers.end():
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
 
 
@@ -59,7 +59,7 @@ def pytest_runtest_teardown() -> Generator[None]:
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
     if fixturedef.scope == "function":
         return (yield)
-    watching = _leftovers.lasting(fixturedef)
+    watching = leftovers.lasting(fixturedef)
     next(watching)
     try:
         return (yield)
@@ -68,11 +68,11 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, 
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
-    _leftovers.over(fixturedef)
+    leftovers.over(fixturedef)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if strays := _leftovers.strays():
+    if strays := leftovers.strays():
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.write_line(f"processes of this run are still there: {'; '.join(strays)}", red=True)

@@ -79,9 +79,7 @@ class Leftovers:
         deadline = time.monotonic() + self._grace_s
         while (left := list(self._alive())) and time.monotonic() < deadline:
             time.sleep(0.02)
-        found = [
-            f"{'thread' if isinstance(one, threading.Thread) else 'process'} {_name(one)}" for one in left
-        ]
+        found = [_name(one) for one in left]
         found += [f"task {task}" for task in self._tasks]
         # The next test is not to be blamed for these.
         self._overdue.clear()

@@ -42,6 +42,11 @@ class BufferingPacketizer(Packetizer):
         self._start = 0
         self._end = 0
 
+    def close(self) -> None:
+        """End the connection, and the login's timer: paramiko leaves it running after a failed one."""
+        self.complete_handshake()
+        super().close()
+
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Return exactly `n` bytes.
 

@@ -1,0 +1,1 @@
+"""The science centre: triggers, follows, downloads, verifies, archives, answers."""

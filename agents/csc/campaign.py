@@ -22,6 +22,7 @@ from voevent.kinds import (
     ReceiptOutcome,
     Result,
     Trigger,
+    TriggerAction,
     Upload,
 )
 from voevent.packet import Packet, PacketId
@@ -89,17 +90,20 @@ class FollowedCampaign:
             packet.description,
         )
 
-    def trigger_answered(self, cited: StoredPacket, receipt: Receipt) -> None:
+    def trigger_answered(self, cited: StoredPacket, trigger: Trigger, receipt: Receipt) -> None:
         """Tell what the telescope said; a campaign that it never accepted is then over."""
         if not receipt.outcome.final:
             return
         self.story.end(f"trigger:{cited.id.sha256[:12]}", message=f"{receipt.outcome}: {receipt.reason}")
-        self._accepted |= receipt.outcome is ReceiptOutcome.ACCEPTED
+        accepted = receipt.outcome is ReceiptOutcome.ACCEPTED
+        self._accepted |= accepted and trigger.action is TriggerAction.OBSERVE
         self._awaited.discard(cited.id.sha256)
         if self._accepted or self._awaited:
             return
         self.over = True
-        if receipt.outcome is ReceiptOutcome.REFUSED:
+        if accepted:
+            self.story.finish(StepState.COMPLETED, "Called off", receipt.reason)
+        elif receipt.outcome is ReceiptOutcome.REFUSED:
             self.story.finish(StepState.COMPLETED, "Declined", receipt.reason)
         else:
             self.story.finish(StepState.FAILED, "Unreachable", receipt.reason)
@@ -170,7 +174,7 @@ class FollowedCampaign:
 
 
 def run_name(name: CampaignName, revision: int) -> str:
-    """What people call a run: a later trigger after a refusal begins another one."""
+    """Name a run as people call it: a later trigger after a refusal begins another one."""
     again = f" · revision {revision}" if revision else ""
     return f"{name.burst} · {name.telescope}{again}"
 

@@ -229,7 +229,9 @@ class CscAgent:
         self.archivist.wake()
         campaign = self.campaigns.get(header.campaign)
         if campaign is not None and cited is not None and cited.kind == Kind.TRIGGER:
-            campaign.trigger_answered(cited, content)
+            _, asked = read(parse(cited.raw))
+            if isinstance(asked, Trigger):
+                campaign.trigger_answered(cited, asked, content)
             if campaign.over:
                 self.campaigns.pop(header.campaign, None)
         del receipt

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from agents.bell import Bell
 from agents.gft import papers
@@ -23,7 +24,7 @@ from followup.campaign import What, outcome_of
 from followup.names import CampaignName
 from followup.plan import Acceptance, Plan
 from followup.schedule import Task
-from followup.story import Story, StepState
+from followup.story import StepState, Story
 from voevent.kinds import Closing, Outcome, Receipt, Status, StatusState, TaskOutcome
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class ObservingCampaign:
         self.story.finish(state, word, reason)
 
     async def revised(self) -> None:
-        """A later trigger is in force: whatever comes next is done by it."""
+        """Go on by the later trigger that is in force now."""
         await self.record.load()
         if self._field is not None and self.record.trigger is not None:
             await asyncio.to_thread(self._field.retarget, self.record.trigger)
@@ -182,7 +183,7 @@ class ObservingCampaign:
             group.create_task(products.work())
             observing = Observing(self.bench, self.record, products.exposed)
             if self.record.state.stopped is None:
-                self._observing = group.create_task(self._carry_out(observing, products))
+                self._observing = group.create_task(self._guarded(self._carry_out(observing, products)))
                 try:
                     await asyncio.shield(_settled(self._observing))
                 finally:
@@ -190,6 +191,15 @@ class ObservingCampaign:
             if self.record.state.stopped is not None:
                 await self._stopped(observing, products)
             await products.finish()
+
+    async def _guarded(self, observing: Coroutine[Any, Any, None]) -> None:
+        """Observe; a fault of ours ends the exposures, but what was taken is still sent and closed."""
+        try:
+            await observing
+        except Exception as error:
+            log.exception("observing %s broke down", self.name, extra={"campaign": str(self.name)})
+            reason = f"{type(error).__name__}: {error}"
+            await self.record.note(What.STOPPED, outcome=Outcome.FAILED, reason=reason)
 
     async def _carry_out(self, observing: Observing, products: Products) -> None:
         plan = await self._plan(observing)

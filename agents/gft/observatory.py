@@ -1,4 +1,4 @@
-"""The telescope's devices as the campaigns of one agent share them: one at a time, and only when it is safe."""
+"""The telescope's devices as the campaigns of one agent share them: one at a time, when it is safe."""
 
 from __future__ import annotations
 

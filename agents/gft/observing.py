@@ -1,4 +1,4 @@
-"""Carrying out the tasks of a plan: wait, point, expose. What has been exposed goes to `agents.gft.products`."""
+"""Carrying out the tasks of a plan: wait, point, expose. What follows is `agents.gft.products`' business."""
 
 from __future__ import annotations
 
@@ -53,10 +53,13 @@ class Observing:
 
     async def head_start(self, task: Task) -> None:
         """Point at once for a task that begins now, if nobody has the telescope."""
-        if self.bench.observatory.busy or await self.bench.observatory.unsafe():
-            return
-        async with self.bench.observatory.turn(str(self.record.name)):
-            await self._point(task.task_id)
+        try:
+            if self.bench.observatory.busy or await self.bench.observatory.unsafe():
+                return
+            async with self.bench.observatory.turn(str(self.record.name)):
+                await self._point(task.task_id)
+        except DeviceError as error:
+            log.warning("no head start: %s", error, extra={"campaign": str(self.record.name)})
 
     async def carry_out(self, task: Task) -> None:
         """Do one task: its exposures are taken, or it ends with a reason."""

@@ -100,8 +100,17 @@ def _photometry_csv(points: Sequence[PhotometryPoint]) -> bytes:
     for p in points:
         err = "" if p.mag_err is None else f"{p.mag_err:.4f}"
         writer.writerow(
-            [p.task, f"{p.t_s:.2f}", f"{p.exposure_s:g}", p.filter, f"{p.mag:.4f}", err, int(p.limit)]
-            + [f"{p.limit_sigma:g}", p.frames]
+            [
+                p.task,
+                f"{p.t_s:.2f}",
+                f"{p.exposure_s:g}",
+                p.filter,
+                f"{p.mag:.4f}",
+                err,
+                int(p.limit),
+                f"{p.limit_sigma:g}",
+                p.frames,
+            ]
         )
     return text.getvalue().encode()
 

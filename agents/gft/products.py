@@ -71,7 +71,13 @@ class Products:
         async with asyncio.TaskGroup() as group:
             self._group = group
             while (job := await self._jobs.get()) is not None:
-                await job()
+                try:
+                    await job()
+                except Exception as error:
+                    # One frame or one plot that cannot be made must not end the night.
+                    text = f"{type(error).__name__}: {error}"
+                    self.record.story.say(f"a product could not be made: {text}", level=logging.ERROR)
+                    log.exception("a product failed", extra={"campaign": str(self.record.name)})
 
     async def _reduce(self, exposure: Exposure, raw: RawFrame | None) -> None:
         path = self.folder / self.record.state.exposed[exposure.key]

@@ -109,16 +109,16 @@ class Record:
         return tuple(packet.id for packet in stored if packet.kind != Kind.RECEIPT)
 
     async def latest(self, kind: Kind, product: str = "") -> PacketId | None:
-        """The last packet of a kind that this site sent in the campaign (of a product, for results)."""
+        """Find the last packet of a kind (and product) that this site sent in the campaign."""
         stored = await self.bench.journal.read(lambda reader: reader.packets(str(self.name)))
         for packet in reversed(stored):
-            if packet.kind == kind and not packet.received:
-                if not product or parse(packet.raw).param("product") == product:
-                    return packet.id
+            ours = packet.kind == kind and not packet.received
+            if ours and (not product or parse(packet.raw).param("product") == product):
+                return packet.id
         return None
 
     async def log_lines(self) -> list[dict[str, Any]]:
-        """The campaign's entries, for people."""
+        """Give the campaign's entries, for people."""
         entries = await self.bench.journal.read(lambda reader: reader.entries(str(self.name)))
         return [
             {"time": _iso(e.time), "committed": _iso(e.committed), "what": e.what, **e.data} for e in entries

@@ -15,7 +15,12 @@ from followup.campaign import What
 from followup.story import StepState
 from messaging.records import HeldReceipt
 from transfer.datasets import upload_dataset
-from transfer.errors import StoreFullError, TransferError
+from transfer.errors import (
+    AuthenticationRefusedError,
+    HostKeyMismatchError,
+    StoreFullError,
+    TransferError,
+)
 from transfer.manifest import Manifest, build_manifest
 from voevent.kinds import Cited, Kind, ManifestRef, ReceiptOutcome, Upload, UploadState
 from voevent.packet import CiteKind, PacketId
@@ -28,6 +33,8 @@ MAX_ATTEMPTS = 3
 """A dataset refused so often needs a person."""
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 120.0
+_WAITED_FOR = (StoreFullError, AuthenticationRefusedError, HostKeyMismatchError)
+"""Not mended by trying again alone, but by a person meanwhile; the data are safe on this disk."""
 
 
 class Sending:
@@ -54,6 +61,19 @@ class Sending:
             step, f"upload {dataset}", f"{len(paths)} files to the relay, verified by the science centre."
         )
         state = self.record.state
+        try:
+            await self._until_archived(dataset, paths, task=task, step=step)
+        except Exception as error:
+            # What waiting cannot mend needs a person; the campaign goes on, and its closing says so.
+            log.exception("%s of %s", dataset, self.record.name, extra={"campaign": str(self.record.name)})
+            await self.record.note(What.ABANDONED, dataset=dataset, reason=str(error))
+        if dataset in state.archived:
+            self.record.story.end(step, message=f"{dataset} is archived by the science centre")
+        else:
+            self.record.story.end(step, StepState.FAILED, f"{dataset} was given up: a person is needed")
+
+    async def _until_archived(self, dataset: str, paths: Sequence[str], *, task: str, step: str) -> None:
+        state = self.record.state
         while dataset not in state.archived | state.abandoned:
             completed = await self._completed(dataset)
             if completed is None:
@@ -73,14 +93,6 @@ class Sending:
                 await self.record.note(What.ABANDONED, dataset=dataset, reason=verdict.reason)
             else:
                 await self._upload(dataset, paths, task=task, step=step)
-        if dataset in state.archived:
-            self.record.story.end(step, message=f"{dataset} is archived by the science centre")
-        else:
-            self.record.story.end(
-                step,
-                StepState.FAILED,
-                f"{dataset} was refused {state.attempts[dataset]} times: a person is needed",
-            )
 
     async def _upload(self, dataset: str, paths: Sequence[str], *, task: str, step: str) -> PacketId:
         state = self.record.state
@@ -125,7 +137,7 @@ class Sending:
                     )
                 )
             except TransferError as error:
-                if not error.retriable and not isinstance(error, StoreFullError):
+                if not error.retriable and not isinstance(error, _WAITED_FOR):
                     raise
                 text = f"{error}; trying again in {wait_s:.0f} s"
                 story.say(text, step=step, level=logging.WARNING)

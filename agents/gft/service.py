@@ -49,10 +49,11 @@ class TelescopeAgent:
                 self._begin(CampaignName.parse(name), None)
 
     async def stop(self) -> None:
-        """End all work here; the journal knows where to go on."""
+        """End all work here and leave the telescope safe; the journal knows where to go on."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bench.observatory.shelter()
 
     async def consider(self, packet: Packet, header: Header, content: Content) -> Answer:
         """Answer a trigger."""
@@ -68,7 +69,7 @@ class TelescopeAgent:
             return _refuse(f"revision {state.revision} is in force, this is revision {content.revision}")
         if content.action is TriggerAction.OBSERVE:
             return await self._observe(packet, header, content, name, state)
-        return self._call_off(packet, header, content, name, state)
+        return self._call_off(content, name, state)
 
     async def noted(
         self, receipt: Packet, header: Header, content: Receipt, cited: StoredPacket | None
@@ -100,21 +101,26 @@ class TelescopeAgent:
             return _refuse(f"the campaign {name} was stopped: {state.stopped[1]}")
         now = self.bench.sky.now()
         acceptance = await self.bench.planner.answer(trigger)
-        if state.trigger is None and not acceptance.accepted:
-            self._tell_refusal(name, trigger, acceptance)
+        if not acceptance.accepted:
+            if state.trigger is None:
+                self._tell_refusal(name, trigger, acceptance)
             return _refuse(acceptance.reason)
         what = What.ACCEPTED if state.trigger is None else What.REVISED
+        data = {
+            "ivorn": packet.ivorn,
+            "sha256": packet.sha256,
+            "revision": trigger.revision,
+            "drill": header.drill,
+        }
         return Answer(
             outcome=ReceiptOutcome.ACCEPTED,
             reason=acceptance.reason if state.trigger is None else "the later trigger is in force",
             details=acceptance.details,
-            effect=partial(self._record, what, packet, header, trigger, name),
+            effect=partial(self._record, what, name, data),
             then=partial(self._go, what, name, acceptance, now),
         )
 
-    def _call_off(
-        self, packet: Packet, header: Header, trigger: Trigger, name: CampaignName, state: CampaignState
-    ) -> Answer:
+    def _call_off(self, trigger: Trigger, name: CampaignName, state: CampaignState) -> Answer:
         if state.trigger is None:
             return Answer(outcome=ReceiptOutcome.ACCEPTED, reason="nothing was begun for this burst")
         retracted = trigger.action is TriggerAction.RETRACT
@@ -123,32 +129,12 @@ class TelescopeAgent:
         return Answer(
             outcome=ReceiptOutcome.ACCEPTED,
             reason=f"the campaign ends as {outcome}",
-            effect=partial(self._record_end, outcome, reason, name),
+            effect=partial(self._record, What.STOPPED, name, {"outcome": outcome, "reason": reason}),
             then=partial(self._stop_campaign, name),
         )
 
-    def _record(
-        self,
-        what: What,
-        packet: Packet,
-        header: Header,
-        trigger: Trigger,
-        name: CampaignName,
-        transaction: Transaction,
-    ) -> None:
-        data = {
-            "ivorn": packet.ivorn,
-            "sha256": packet.sha256,
-            "revision": trigger.revision,
-            "drill": header.drill,
-        }
+    def _record(self, what: What, name: CampaignName, data: dict[str, Any], transaction: Transaction) -> None:
         transaction.note(str(name), what, data, time=self.bench.sky.now())
-
-    def _record_end(
-        self, outcome: Outcome, reason: str, name: CampaignName, transaction: Transaction
-    ) -> None:
-        data = {"outcome": outcome, "reason": reason}
-        transaction.note(str(name), What.STOPPED, data, time=self.bench.sky.now())
 
     def _go(self, what: What, name: CampaignName, acceptance: Acceptance, now: datetime) -> None:
         if what is What.ACCEPTED:

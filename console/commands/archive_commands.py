@@ -23,6 +23,7 @@ archive = typer.Typer(no_args_is_help=True, help="Ask the science centre's archi
 
 @archive.command("query")
 def archive_query(
+    *,
     state: StateOption,
     burst: Annotated[str | None, typer.Option(help="Only this burst.")] = None,
     telescope: Annotated[str | None, typer.Option(help="Only this telescope, gft-NAME.")] = None,
@@ -37,7 +38,11 @@ def archive_query(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find campaigns, or their packets, by burst, telescope, time, place or kind."""
+    """Find campaigns, or their packets, by burst, telescope, time, place or kind.
+
+    - `followup archive query --cone 102.86 1.78 0.5 --since 2026-11-01`
+    - `followup archive query --burst sb26112201 --kind result --json`
+    """
     with explained(), opened_archive(state_of(state)) as held:
         found = held.campaigns(
             burst=burst,
@@ -84,7 +89,11 @@ def archive_get(
     state: StateOption,
     to: Annotated[Path, typer.Option(help="Folder to copy to.")] = Path(),
 ) -> None:
-    """Copy a campaign's files, or a packet's exact bytes, out of the archive; every byte is verified."""
+    """Copy a campaign's files, or a packet's exact bytes, out of the archive; every byte is verified.
+
+    - `followup archive get sb26112201.gft-spm --to files/`
+    - `followup archive get 'ivo://followup/gft-spm#sb26112201.gft-spm.result-4'`
+    """
     with explained(), opened_archive(state_of(state)) as held:
         if what.startswith("ivo://"):
             ids = [p.id for p in held.packets() if p.id.ivorn == what]

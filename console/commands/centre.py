@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from console import settings
-from console.commands.options import JsonOption, StateOption, print_json, screen, state_of
+from console.commands.options import JsonOption, StateOption, print_json, say, screen, state_of
 from console.commands.reading import opened_archive
 from console.control import ask
 from console.errors import explained
@@ -24,21 +24,21 @@ from voevent.alert import Alert, build_alert
 from voevent.packet import SkyPosition
 
 
-def register(app: typer.Typer) -> None:
+_TRIGGER_ON = "give a FILE, or --burst with --ra and --dec, or --simulated"
+
+
+def register(app: typer.Typer, *, panel: str) -> None:
     """Add the commands."""
-    app.command("trigger")(trigger)
-    app.command("cancel")(cancel)
-    app.command("campaigns")(campaigns)
-    app.command("show")(show)
+    for made in (trigger, cancel, campaigns, show):
+        app.command(rich_help_panel=panel)(made)
 
 
 def trigger(
+    *,
     state: StateOption,
-    file: Annotated[
-        Path | None, typer.Argument(help="A file with an alert (VOEvent).", exists=True, dir_okay=False)
-    ] = None,
-    ra: Annotated[float | None, typer.Option(help="Right ascension (ICRS, degrees).")] = None,
-    dec: Annotated[float | None, typer.Option(help="Declination (ICRS, degrees).")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A file with an alert (VOEvent: SVOM, GCN, …).")] = None,
+    ra: Annotated[float | None, typer.Option(help="Right ascension (ICRS, 0 to 360 degrees).")] = None,
+    dec: Annotated[float | None, typer.Option(help="Declination (ICRS, -90 to 90 degrees).")] = None,
     error: Annotated[float, typer.Option(help="Error radius (arcmin).")] = 3.0,
     burst: Annotated[str, typer.Option(help="Name of the burst, with --ra and --dec.")] = "",
     trigger_time: Annotated[
@@ -56,14 +56,23 @@ def trigger(
 ) -> None:
     """Trigger telescopes: on an alert from a file, on coordinates, or on a simulated burst.
 
-    The science centre's agent must be running. An alert that was heard before changes nothing; a later one of
-    the same burst refines or retracts it.
+    The science centre's agent must be running (`followup csc run`). Each telescope gets a trigger of its
+    own and has a campaign of its own, named BURST.gft-NAME. An alert that was heard before changes nothing;
+    a later one of the same burst refines or retracts it.
+
+    - `followup trigger alert.xml`
+    - `followup trigger --burst sb26112201 --ra 102.86 --dec 1.78 --error 3 --telescope gft-spm`
+    - `followup trigger --simulated`: a burst goes off in the sky of the simulated telescopes
     """
     with explained():
         where = state_of(state)
         config = settings.read(settings.CscSettings, where.csc)
         now = config.clock().now()
+        if len([given for given in (file, ra, simulated) if given not in (None, False)]) > 1:
+            raise ConfigurationError("more than one thing to trigger on", hint=_TRIGGER_ON)
         if simulated:
+            # Before anything is drawn: is there anybody to trigger?
+            asyncio.run(ask(where.csc, "status"))
             from console.simulation import draw_into  # noqa: PLC0415 - only simulations load the simulators
 
             raw = draw_into(where, now=now, seed=seed)
@@ -81,9 +90,7 @@ def trigger(
             )
             raw = build_alert(alert, authority=config.authority, author=CSC, drill=drill).raw
         else:
-            raise ConfigurationError(
-                "nothing to trigger on", hint="give a FILE, or --burst with --ra and --dec, or --simulated"
-            )
+            raise ConfigurationError("nothing to trigger on", hint=_TRIGGER_ON)
         made = asyncio.run(
             ask(
                 where.csc,
@@ -98,7 +105,7 @@ def trigger(
             return
         for one in made:
             said = f"triggered: {one['ivorn']}" if one["ivorn"] else f"nothing sent: {one['reason']}"
-            screen().print(f"{one['campaign']}  {said}")
+            say(f"{one['campaign']}  {said}")
 
 
 def cancel(
@@ -106,21 +113,38 @@ def cancel(
     state: StateOption,
     reason: Annotated[str, typer.Option(help="Why; the telescope and the archive are told.")] = "called off",
 ) -> None:
-    """Call a campaign off: its telescope stops, sends what it has, and closes it as aborted."""
+    """Call a campaign off: its telescope stops, sends what it has, and closes it as aborted.
+
+    Cancelling the campaign's flow run in the Prefect UI does the same. The answer comes later:
+    `followup show CAMPAIGN` tells when.
+    """
     with explained():
         made = asyncio.run(ask(state_of(state).csc, "call-off", campaign=campaign, reason=reason))
         said = f"called off: {made['ivorn']}" if made["ivorn"] else f"nothing sent: {made['reason']}"
-        screen().print(f"{made['campaign']}  {said}")
+        say(f"{made['campaign']}  {said}")
 
 
 def campaigns(state: StateOption, as_json: JsonOption = False) -> None:
-    """List all campaigns in the science centre's archive."""
+    """List all campaigns in the science centre's archive.
+
+    `followup archive query` finds some of them; `followup show CAMPAIGN` tells everything about one.
+    """
     with explained(), opened_archive(state_of(state)) as archive:
         document = report(archive, verify=False)["campaigns"]
         if as_json:
             print_json(document)
             return
-        table = Table("campaign", "T0 (UTC)", "position (deg)", "outcome", "tasks", "reason")
+        if not document:
+            say("no campaign yet: followup trigger --help tells how they begin")
+            return
+        table = Table(
+            Column("campaign", no_wrap=True),
+            "T0 (UTC)",
+            "position (deg)",
+            Column("outcome", no_wrap=True),
+            "tasks",
+            "why",
+        )
         for one in document:
             place = "" if one["ra_deg"] is None else f"{one['ra_deg']:.4f} {one['dec_deg']:+.4f}"
             done = sum(task["outcome"] == "done" for task in one["tasks"])
@@ -140,9 +164,10 @@ def show(
     state: StateOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a campaign: its timeline, every packet with its receipts, files, photometry.
+    """Show a campaign: its tasks, every packet with its receipts, photometry, files.
 
-    Everything comes from the science centre's archive.
+    Everything comes from the science centre's archive, so it also works while no agent runs. A packet that
+    waits for its receipt says for whose. Copies of the files: `followup archive get CAMPAIGN`.
     """
     with explained(), opened_archive(state_of(state)) as archive:
         record = archive.campaign(campaign)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,13 +17,16 @@ StateOption = Annotated[
     Path,
     typer.Option(
         "--state",
-        help="Folder of everything: one folder a site, and one for the embedded servers.",
+        help="Folder in which everything lies: one folder a site, and one for the servers.",
         envvar="FOLLOWUP_STATE",
         default_factory=default_state,
         show_default="followup in the user's state folder",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+_WIDE = 160
 
 
 class LogFormat(StrEnum):
@@ -33,7 +37,11 @@ class LogFormat(StrEnum):
 
 
 LogOption = Annotated[
-    LogFormat, typer.Option("--log", help="Log on standard output for people or as JSON lines.")
+    LogFormat,
+    typer.Option(
+        "--log",
+        help="Log on standard output for people, or as JSON lines, as `log.jsonl` in the site's folder is.",
+    ),
 ]
 PrefectOption = Annotated[
     str,
@@ -41,7 +49,9 @@ PrefectOption = Annotated[
         "--prefect", help="Where the work is shown: 'embedded', 'none', or the URL of your Prefect server."
     ),
 ]
-VerboseOption = Annotated[bool, typer.Option("--verbose", help="Log more.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", help="Log more, and show what libraries complain of.")
+]
 
 
 def state_of(path: Path) -> State:
@@ -56,4 +66,19 @@ def print_json(document: Any) -> None:
 
 def screen() -> Console:
     """Return the console for people; it drops colours by itself where there are none."""
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        # A file or a pipe has no edge: nothing need be cut.
+        console.width = _WIDE
+    return console
+
+
+def say(text: str, *, style: str = "") -> None:
+    """Print a sentence for people. Long lines are not broken: commands and paths in them can be copied."""
+    screen().print(text, style=style, markup=False, soft_wrap=True)
+
+
+def command(where: State, words: str) -> str:
+    """Spell a command of this program so that it finds this state again."""
+    usual = Path(os.environ.get("FOLLOWUP_STATE") or default_state()).expanduser()
+    return f"followup {words}" if where.root == usual else f"followup {words} --state {where.root}"

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from console.commands.options import JsonOption, print_json, screen
 from console.errors import FAILED, explained
-from voevent.errors import InvalidError
+from followup.errors import FollowupError
+from voevent.errors import InvalidError, VOEventError
 from voevent.notice import read_notice
 from voevent.packet import Packet
 from voevent.parse import parse
@@ -19,14 +20,23 @@ from voevent.read import kind_of, read
 from voevent.validate import violations
 
 packet = typer.Typer(no_args_is_help=True, help="Look at VOEvent packets: alerts and those of campaigns.")
-FileArgument = Annotated[Path, typer.Argument(help="A file with one packet.", exists=True, dir_okay=False)]
+
+
+class BadPacketError(FollowupError):
+    """A file holds no packet that can be read."""
+
+
+FileArgument = Annotated[Path, typer.Argument(help="A file with one packet.")]
 
 
 @packet.command("show")
 def packet_show(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Show what a packet says, and what had to be tolerated to read it."""
+    """Show what a packet says, and what had to be tolerated to read it.
+
+    VOEvent 1.1, 2.0 and 2.1 are read, of any author; `--json` has the packet's exact text too.
+    """
     with explained():
-        parsed = parse(file.read_bytes())
+        parsed = _parsed(file)
         if as_json:
             document = dataclasses.asdict(parsed)
             document["raw"] = parsed.raw.decode("utf-8", "replace")
@@ -37,11 +47,13 @@ def packet_show(file: FileArgument, as_json: JsonOption = False) -> None:
 
 @packet.command("validate")
 def packet_validate(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Hold a packet against the grammar of VOEvent 2.0. Exit status 1 when it breaks it."""
+    """Hold a packet against the grammar of VOEvent 2.0. Exit status 1 when it breaks it.
+
+    A packet need not be valid to be read: `followup packet show` tells what is tolerated.
+    """
     with explained():
-        raw = file.read_bytes()
-        parsed = parse(raw)
-        found = violations(raw)
+        parsed = _parsed(file)
+        found = violations(parsed.raw)
         if as_json:
             print_json({"ivorn": parsed.ivorn, "valid": not found, "violations": list(found)})
         elif found:
@@ -52,6 +64,14 @@ def packet_validate(file: FileArgument, as_json: JsonOption = False) -> None:
             screen().print(f"{parsed.ivorn} is valid VOEvent 2.0", style="green")
         if found:
             raise typer.Exit(FAILED)
+
+
+def _parsed(file: Path) -> Packet:
+    raw = file.read_bytes()
+    try:
+        return parse(raw)
+    except VOEventError as error:
+        raise BadPacketError(f"{file}: {error}", hint="whoever wrote it must mend it") from error
 
 
 def _show(parsed: Packet) -> None:

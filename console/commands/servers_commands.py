@@ -1,4 +1,4 @@
-"""``followup up``, ``down``, ``status``: the embedded servers, and how everything stands."""
+"""``followup up`` and ``down``: the embedded servers."""
 
 from __future__ import annotations
 
@@ -8,87 +8,134 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import psutil
 import typer
-from rich.table import Table
 
-from console.commands.options import JsonOption, PrefectOption, StateOption, print_json, screen, state_of
-from console.control import ask
-from console.enrolment import enrolled, make_centre
-from console.errors import explained
-from console.servers import EMBEDDED, embedded, ports_of, running, running_pid
+from console.commands.options import PrefectOption, StateOption, command, say, state_of
+from console.enrolment import make_centre
+from console.errors import Complaint, explained
+from console.servers import EMBEDDED, HOST, embedded, mark_ready, ports_of, running, running_pid
 from console.state import State
 from followup.errors import ConfigurationError, FollowupError
-from followup.names import CSC, RELAY
 
 _UP_S = 120.0
 _DOWN_S = 30.0
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="Its port; 0 keeps that of the last time, or takes a free one.")
+]
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, *, panel: str) -> None:
     """Add the commands."""
-    app.command("up")(up)
-    app.command("down")(down)
-    app.command("status")(status)
+    app.command("up", rich_help_panel=panel)(up)
+    app.command("down", rich_help_panel=panel)(down)
     app.command("servers", hidden=True)(servers)
 
 
 def up(
     state: StateOption,
     prefect: PrefectOption = EMBEDDED,
-    xmpp_port: Annotated[int, typer.Option(help="Port of the XMPP server; 0 keeps or chooses one.")] = 0,
-    sftp_port: Annotated[int, typer.Option(help="Port of the relay's SFTP store.")] = 0,
-    prefect_port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 0,
+    xmpp_port: PortOption = 0,
+    sftp_port: PortOption = 0,
+    prefect_port: PortOption = 0,
 ) -> None:
-    """Start the embedded servers (Prosody, Prefect) in the background.
+    """Start the embedded servers (the XMPP server Prosody, and Prefect) in the background.
 
     The first time it makes the accounts, keys and folders of the science centre and the relay as well.
+    The servers listen on this machine only, on the same ports each time. A telescope that was enrolled
+    before a port was changed must be told: in its `site.toml`, or by admitting it again.
+
+    Next come `followup relay run`, `followup csc run` and `followup csc admit gft-NAME`.
     """
     with explained():
         where = state_of(state)
         if (pid := running_pid(where)) is not None:
-            raise ConfigurationError(f"the servers of {where.root} run already (process {pid})")
-        given = {"xmpp": xmpp_port, "sftp": sftp_port, "prefect": prefect_port}
-        ports_of(where, wanted={name: port for name, port in given.items() if port})
-        arguments = ["servers", "--state", str(where.root), "--prefect", prefect]
-        log = where.servers / "servers.log"
-        with log.open("ab") as output:
-            child = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-m", "console", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+            raise ConfigurationError(
+                f"the servers of {where.root} run already (process {pid})",
+                hint="followup status tells more; followup down ends them",
             )
-        deadline = time.monotonic() + _UP_S
-        while running_pid(where) is None:
-            if child.poll() is not None or time.monotonic() > deadline:
-                tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-                child.kill()
-                raise ConfigurationError(
-                    "the servers did not start: " + " ".join(line.strip() for line in tail),
-                    hint=f"read {log}",
-                )
-            time.sleep(0.1)
+        given = {"--xmpp-port": xmpp_port, "--sftp-port": sftp_port, "--prefect-port": prefect_port}
+        arguments = ["servers", "--state", str(where.root), "--prefect", prefect]
+        arguments += [f"{option}={port}" for option, port in given.items() if port]
+        _start(where, arguments)
         ports = ports_of(where)
-        screen().print(f"XMPP on port {ports.xmpp}, SFTP (with the relay) on port {ports.sftp}")
+        say(f"XMPP on port {ports.xmpp}, SFTP (with the relay) on port {ports.sftp}")
         if prefect == EMBEDDED:
-            screen().print(f"Prefect: http://127.0.0.1:{ports.prefect} (ready in some seconds)")
-        screen().print("next: followup relay run, followup csc run, followup csc admit gft-NAME")
+            say(f"Prefect: http://{HOST}:{ports.prefect} (ready in some seconds)")
+        say(
+            "next, each in a terminal of its own:\n"
+            f"  {command(where, 'relay run')}\n  {command(where, 'csc run')}\n"
+            f"then: {command(where, 'csc admit gft-NAME')}"
+        )
 
 
-def servers(state: StateOption, prefect: PrefectOption = EMBEDDED) -> None:
-    """Run the embedded servers until told to end: what ``up`` starts."""
+def _start(where: State, arguments: list[str]) -> None:
+    """Start the process that runs the servers; return when the centre is made.
+
+    Raises
+    ------
+    ConfigurationError
+        When it ends instead, with the reason that it gave. Then nothing of it runs any more.
+    """
+    where.servers.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = where.servers / "servers.log"
+    with log.open("ab") as output:
+        seen = output.tell()
+        child = subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-m", "console", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        ready = _wait_until_ready(where, child)
+    except BaseException:
+        # A person has lost patience: half a set of servers helps nobody.
+        child.terminate()
+        child.wait(_DOWN_S)
+        raise
+    if not ready:
+        complaint = Complaint.found_in(log.read_bytes()[seen:].decode(errors="replace"))
+        raise ConfigurationError(complaint.message, hint=complaint.hint or f"read {log}")
+
+
+def _wait_until_ready(where: State, child: subprocess.Popen[bytes]) -> bool:
+    """Return whether the servers are ready; False when their process has ended instead."""
+    deadline = time.monotonic() + _UP_S
+    while child.poll() is None:
+        if (running(where) or {}).get("ready"):
+            return True
+        if time.monotonic() > deadline:
+            raise FollowupError(
+                f"the servers were not ready within {_UP_S:.0f} s",
+                hint=f"read {where.servers / 'servers.log'}, and try again",
+            )
+        time.sleep(0.05)
+    return False
+
+
+def servers(
+    state: StateOption,
+    prefect: PrefectOption = EMBEDDED,
+    xmpp_port: PortOption = 0,
+    sftp_port: PortOption = 0,
+    prefect_port: PortOption = 0,
+) -> None:
+    """Run the embedded servers until told to end: what `up` starts."""
+    given = {"xmpp": xmpp_port, "sftp": sftp_port, "prefect": prefect_port}
 
     async def stay() -> None:
         where = state_of(state)
         ending = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ending.set)
-        async with embedded(where, prefect=prefect) as found:
+        wanted = {name: port for name, port in given.items() if port}
+        async with embedded(where, prefect=prefect, wanted=wanted) as found:
             await make_centre(where, found)
+            mark_ready(where)
             await ending.wait()
 
     with explained():
@@ -96,12 +143,15 @@ def servers(state: StateOption, prefect: PrefectOption = EMBEDDED) -> None:
 
 
 def down(state: StateOption) -> None:
-    """End the embedded servers that ``up`` started. Agents go on, and reconnect when they are back."""
+    """End the embedded servers that `up` started.
+
+    Agents go on with their work, and reconnect when the servers are back.
+    """
     with explained():
         where = state_of(state)
         pid = running_pid(where)
         if pid is None:
-            screen().print(f"no servers of {where.root} are running")
+            say(f"no servers of {where.root} are running")
             return
         os.kill(pid, signal.SIGTERM)
         try:
@@ -109,52 +159,7 @@ def down(state: StateOption) -> None:
         except psutil.NoSuchProcess:
             pass
         except psutil.TimeoutExpired as error:
-            raise FollowupError(f"process {pid} did not end within {_DOWN_S:.0f} s") from error
-        screen().print("the servers have ended")
-
-
-def status(state: StateOption, as_json: JsonOption = False) -> None:
-    """Tell what runs, what waits for a receipt, what has expired, what is in the relay's custody."""
-    with explained():
-        where = state_of(state)
-        document = asyncio.run(_status(where))
-        if as_json:
-            print_json(document)
-            return
-        table = Table("what", "process", "waiting", "expired", "quarantined", "more")
-        for name, pid in (document["servers"] or {}).items():
-            table.add_row(f"server {name}", str(pid or "–"), "", "", "", "")
-        if not document["servers"]:
-            table.add_row("embedded servers", "–", "", "", "", "not running: followup up")
-        for name, site in document["sites"].items():
-            if site is None:
-                table.add_row(name, "–", "", "", "", "its agent is not running")
-                continue
-            more = ", ".join(f"{key} {value}" for key, value in site.get("more", {}).items() if value)
-            table.add_row(
-                name,
-                str(site["pid"]),
-                str(site["waiting_for_receipt"]),
-                str(len(site["expired"])),
-                str(site["quarantined"]),
-                more,
-            )
-        screen().print(table)
-
-
-async def _status(where: State) -> dict[str, Any]:
-    pids = running(where)
-    names = [CSC, RELAY, *enrolled(where.csc)]
-    sites: dict[str, Any] = {}
-    for name in names:
-        folder = where.root / name
-        if not folder.is_dir():
-            continue
-        extra = {CSC: "telescopes", RELAY: "custody"}.get(name, "telescope")
-        try:
-            sites[name] = await ask(folder, "status", timeout_s=10.0)
-            sites[name]["more"] = await ask(folder, extra, timeout_s=10.0)
-        except ConfigurationError:
-            sites[name] = None
-    named = {"servers": pids["pid"], "prosody": pids["prosody"], "prefect": pids["prefect"]} if pids else None
-    return {"state": str(where.root), "servers": named, "sites": sites}
+            raise FollowupError(
+                f"process {pid} did not end within {_DOWN_S:.0f} s", hint=f"kill {pid} ends it by force"
+            ) from error
+        say("the servers have ended")

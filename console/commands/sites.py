@@ -16,17 +16,20 @@ from console.commands.options import (
     LogOption,
     StateOption,
     VerboseOption,
+    command,
     print_json,
-    screen,
+    say,
     state_of,
 )
 from console.enrolment import admit_telescope, enrolled, install_enrolment, revoke_telescope
 from console.errors import explained
 from console.servers import DOMAIN, ports_of
-from console.state import State
+from console.settings import SETTINGS
+from console.state import State, agent_lock
+from console.tenure import HeldError, held
 from deploy.prosody import Prosody
 from followup.errors import ConfigurationError
-from followup.names import check_telescope
+from followup.names import CSC, RELAY, check_telescope
 
 csc = typer.Typer(
     no_args_is_help=True, help="The science centre: run its agent, admit and revoke telescopes."
@@ -39,7 +42,11 @@ relay = typer.Typer(no_args_is_help=True, help="The relay: run its agent.")
 def csc_run(
     state: StateOption, log_format: LogOption = LogFormat.TEXT, verbose: VerboseOption = False
 ) -> None:
-    """Be the science centre until Ctrl-C: trigger telescopes, follow campaigns, archive everything."""
+    """Be the science centre until Ctrl-C: trigger telescopes, follow campaigns, archive everything.
+
+    It may be ended or killed at any time: campaigns go on, and it takes them up again when it is back. When
+    the XMPP server or the relay is away, it waits for them.
+    """
     with explained():
         from console.run_csc import run_csc  # noqa: PLC0415 - each agent loads only what it needs
 
@@ -50,7 +57,10 @@ def csc_run(
 def relay_run(
     state: StateOption, log_format: LogOption = LogFormat.TEXT, verbose: VerboseOption = False
 ) -> None:
-    """Be the relay until Ctrl-C: take custody of packets, publish them, hold the SFTP store."""
+    """Be the relay until Ctrl-C: take custody of packets, publish them, hold the SFTP store.
+
+    It may be ended or killed at any time: what it took custody of is in its journal.
+    """
     with explained():
         from console.run_relay import run_relay  # noqa: PLC0415
 
@@ -64,7 +74,11 @@ def gft_run(
     log_format: LogOption = LogFormat.TEXT,
     verbose: VerboseOption = False,
 ) -> None:
-    """Be a telescope until Ctrl-C: answer triggers, observe, reduce, report, upload."""
+    """Be a telescope until Ctrl-C: answer triggers, observe, reduce, report, upload.
+
+    The first time it tabulates the coming nights and takes calibration frames, some minutes; triggers wait
+    meanwhile. It may be ended or killed at any time: its campaigns go on from its journal.
+    """
     with explained():
         from console.run_gft import run_gft  # noqa: PLC0415
 
@@ -83,7 +97,11 @@ def gft_simulate(
         Path | None, typer.Option(help="The enrolment; by default the one made in this state folder.")
     ] = None,
 ) -> None:
-    """Set up a telescope's folder with simulated devices, from its enrolment."""
+    """Set up a telescope's folder with simulated devices, from its enrolment.
+
+    Known models: gft-spm (San Pedro Mártir, 1.3 m, griz), gft-jilin, gft-xinglong, gft-lasilla. The
+    telescope must be enrolled: `followup csc admit gft-NAME`.
+    """
     with explained():
         from console.simulation import empty_sky, write_sky  # noqa: PLC0415
         from simulators.sites import known_telescope  # noqa: PLC0415
@@ -95,7 +113,7 @@ def gft_simulate(
             enrolment or where.enrolments / name, folder, {"model": model or name, "devices": "simulated"}
         )
         write_sky(folder, empty_sky(seed))
-        screen().print(f"{folder} is set up. Run it: followup gft run {name} --state {where.root}")
+        say(f"{folder} is set up. Run it: {command(where, f'gft run {name}')}")
 
 
 @csc.command("admit")
@@ -104,24 +122,31 @@ def csc_admit(
 ) -> None:
     """Enrol a telescope: make its account, topic, key and directory, and write what it needs.
 
-    The enrolment goes to the telescope's computer; it holds a password and a private key.
+    The enrolment is a folder that goes to the telescope's computer; it holds a password and a private key.
+    Admitting a telescope again gives it new ones. Agents that run learn of it by themselves.
     """
     with explained():
         where = state_of(state)
         prosody = _prosody(where)
         folder = asyncio.run(admit_telescope(where, prosody, name, sftp_port=ports_of(where).sftp))
-        screen().print(f"{name} is enrolled. Take this folder to its computer: {folder}")
+        say(
+            f"{name} is enrolled. Take this folder to its computer: {folder}\n"
+            f"To simulate it here: {command(where, f'gft simulate {name}')}"
+        )
 
 
 @csc.command("revoke")
 def csc_revoke(
     name: Annotated[str, typer.Argument(help="The telescope, gft-NAME.")], state: StateOption
 ) -> None:
-    """End a telescope's account, key and membership. Its data stay."""
+    """End a telescope's account, key and membership at once. Its data stay.
+
+    `followup csc admit` lets it in again, with a new password and key.
+    """
     with explained():
         where = state_of(state)
         asyncio.run(revoke_telescope(where, _prosody(where), name))
-        screen().print(f"{name} is revoked.")
+        say(f"{name} is revoked.")
 
 
 @csc.command("telescopes")
@@ -132,7 +157,7 @@ def csc_telescopes(state: StateOption, as_json: JsonOption = False) -> None:
         if as_json:
             print_json(list(names))
         else:
-            screen().print("\n".join(names) or "none yet: followup csc admit gft-NAME")
+            say("\n".join(names) or "none yet: followup csc admit gft-NAME")
 
 
 def _prosody(where: State) -> Prosody:
@@ -156,7 +181,7 @@ def _telescope(where: State, name: str) -> Path:
     try:
         return where.telescope(check_telescope(name))
     except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(str(error), hint="followup csc telescopes lists those enrolled") from error
 
 
 def _run(
@@ -165,9 +190,20 @@ def _run(
     log_format: LogFormat,
     verbose: bool,
 ) -> None:
-    if not folder.is_dir():
+    site = folder.name
+    if not (folder / SETTINGS).is_file():
+        is_telescope = site not in {CSC, RELAY}
+        made_by = f"csc admit {site}, then followup gft simulate {site}, make" if is_telescope else "up makes"
         raise ConfigurationError(
-            f"{folder} does not exist", hint="followup up makes a centre and a relay; is --state right?"
+            f"{site} is not set up: {folder / SETTINGS} does not exist",
+            hint=f"followup {made_by} it; or is --state right?",
         )
-    log.set_up(folder, as_json=log_format is LogFormat.JSON, verbose=verbose)
-    asyncio.run(agent(folder))
+    try:
+        with held(agent_lock(folder)):
+            log.set_up(folder, as_json=log_format is LogFormat.JSON, verbose=verbose)
+            asyncio.run(agent(folder))
+    except HeldError as error:
+        raise ConfigurationError(
+            f"the agent of {site} runs already on {folder} (process {error.pid})",
+            hint="one agent of each name: end that one first, or leave it to its work",
+        ) from error

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -170,19 +171,21 @@ async def test_nothing_is_sent_to_who_is_absent_and_all_in_order_when_it_is_back
     assert [s.id for s in world.csc.sent if s.to == "gft-a"] == said
 
 
-async def test_a_backlog_is_paced(world: World) -> None:
+async def test_a_backlog_is_paced() -> None:
+    timing = replace(TIMING, batch=4)
+    world = World(timing=timing)
+    await world.start()
     await world.relay.kill()
-    said = [
-        await world.gft.say(status(str(n)), campaign=CAMPAIGN, to=TO_RELAY) for n in range(TIMING.batch + 9)
-    ]
+    said = [await world.gft.say(status(str(n)), campaign=CAMPAIGN, to=TO_RELAY) for n in range(6)]
     began = world.wall.now()
     await world.relay.start()
-    await world.advance(TIMING.pace_s / 2)
-    assert len(world.gft.sent) == TIMING.batch
+    await world.advance(timing.pace_s / 2)
+    assert len(world.gft.sent) == timing.batch
     await world.advance(5)
     assert [s.id for s in world.gft.sent] == said
     assert world.csc.desk.considered == said
-    assert (world.gft.sent[-1].time - began).total_seconds() >= TIMING.pace_s
+    assert (world.gft.sent[-1].time - began).total_seconds() >= timing.pace_s
+    await world.stop()
 
 
 async def test_a_server_that_was_away_loses_nothing(world: World) -> None:

@@ -69,7 +69,8 @@ def test_the_bias_pattern_is_in_every_frame(detector):
 def test_dark_current_grows_with_time_and_hot_pixels_stand_out(detector):
     bias = _mean(detector.bias(rng=_rng(i)) for i in range(4))
     short, long = (
-        (_mean(detector.dark(exposure_s=t, rng=_rng(i)) for i in range(4)) - bias) * GAIN for t in (300.0, 600.0)
+        (_mean(detector.dark(exposure_s=t, rng=_rng(i)) for i in range(4)) - bias) * GAIN
+        for t in (300.0, 600.0)
     )
     rate = INSTRUMENT.dark_current_e_s * np.exp(0.3**2 / 2)
     assert np.median(short) == pytest.approx(INSTRUMENT.dark_current_e_s * 300, rel=0.1)
@@ -111,7 +112,9 @@ def test_a_flat_is_half_full_whatever_the_exposure(detector):
 
 def test_dust_sits_on_the_filters_and_pixels_on_the_detector(detector):
     def flat(name):
-        frames = [detector.flat(exposure_s=1.0, filter_name=name, rng=_rng(i)).astype(float) for i in range(6)]
+        frames = [
+            detector.flat(exposure_s=1.0, filter_name=name, rng=_rng(i)).astype(float) for i in range(6)
+        ]
         mean = np.mean(frames, axis=0)
         return mean / np.median(mean)
 

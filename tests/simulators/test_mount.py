@@ -12,7 +12,7 @@ from followup.errors import DeviceError, SlewRefusedError
 from simulators.earth import altitude_azimuth_deg, angle_deg
 from simulators.mount import SimulatedMount
 from simulators.sites import known_telescope
-from tests_handclock import HandClock
+from tests.simulators.handclock import START, HandClock
 from voevent.packet import SkyPosition
 
 MODEL = known_telescope("gft-spm")
@@ -66,17 +66,18 @@ async def test_it_refuses_what_stands_behind_the_horizon():
     model = known_telescope("gft-jilin")
     clock = HandClock()
     mount = SimulatedMount(model, clock, np.random.default_rng(1))
-    # Search the hour at which it stands at 22 deg in the north-west, where hills reach up to 24 deg.
-    target = SkyPosition(ra_deg=200.0, dec_deg=55.0)
-    for _ in range(24 * 12):
-        altitude, azimuth = altitude_azimuth_deg(target, model.site, clock.now())
-        if 21.0 < altitude < 22.0 and 290.0 < azimuth < 330.0:
-            break
-        await clock.advance(300.0)
-    else:
-        pytest.fail("the target never stands there")
+    # Of all that stands at 21 deg, find what is in the north-west, where hills reach up to 24 deg.
+    hidden = next(
+        place
+        for ra in range(0, 360, 2)
+        for dec in range(-30, 80, 2)
+        if 20.5
+        < (where := altitude_azimuth_deg(place := SkyPosition(ra_deg=ra, dec_deg=dec), model.site, START))[0]
+        < 21.5
+        and 295.0 < where[1] < 305.0
+    )
     with pytest.raises(SlewRefusedError, match="below the limit of 2"):
-        await mount.slew(target)
+        await clock.finish(mount.slew(hidden))
 
 
 async def test_a_stopped_slew_says_so_and_leaves_it_on_the_way(clock, mount):

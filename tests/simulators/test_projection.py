@@ -34,9 +34,7 @@ def _wcs(projection):
     wcs.wcs.lonpole = 180.0  # at a pole the default is another
     wcs.wcs.crpix = [(projection.width_px + 1) / 2, (projection.height_px + 1) / 2]
     scale, angle = projection.pixel_scale_arcsec / 3600.0, math.radians(projection.rotation_deg)
-    wcs.wcs.cd = scale * np.array(
-        [[-math.cos(angle), math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-    )
+    wcs.wcs.cd = scale * np.array([[-math.cos(angle), math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     return wcs
 
 

@@ -65,7 +65,8 @@ def test_a_cone_over_the_pole_of_the_sky_is_filled_all_round(sky):
 
 def test_stars_fill_a_cone_evenly(sky):
     centre = SkyPosition(ra_deg=150.0, dec_deg=60.0)
-    away = separation_deg(centre, *(lambda s: (s.ra_deg, s.dec_deg))(sky.stars(centre, 1.0)))
+    stars = sky.stars(centre, 1.0)
+    away = separation_deg(centre, stars.ra_deg, stars.dec_deg)
     inner, outer = np.sum(away < math.sqrt(0.5)), np.sum(away >= math.sqrt(0.5))
     assert abs(inner - outer) < 4 * math.sqrt(inner + outer)
 
@@ -96,7 +97,6 @@ def test_colours_follow_the_stellar_locus(sky):
 
 
 def test_the_catalogue_errs_as_much_as_it_says(sky):
-    # A star's catalogue entry cannot leave a large cone's inside by its 30 mas: rows correspond but for edges.
     true, measured = sky.stars(POLE, 0.8), sky.catalogued(POLE, 0.8)
     pairs = _pairs(true, measured)
     assert len(pairs[0]) > 0.99 * len(true.ra_deg)

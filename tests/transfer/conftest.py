@@ -11,6 +11,8 @@ from tests.transfer.sites import Site, embedded_site, sshd_site
 def running_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp(request.param)
     with (embedded_site if request.param == "embedded" else sshd_site)(folder) as site:
+        for user in ("csc", "gft-a"):
+            site.raw(user)  # these sessions last as long as the site
         yield site
         site.close()
 

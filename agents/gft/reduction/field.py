@@ -37,7 +37,7 @@ _SAME_POINTING_DEG = 0.05
 _SAME_SOURCE_ARCSEC = 2.0
 _CERTAIN_SNR = 10.0
 """A source this significant needs no further search; a weaker one gives way to a stronger one found later."""
-_ALONE_SIGMA = 5.6
+_ALONE_SIGMA = 6.0
 _ALONE_ON_ONE_FRAME_SIGMA = 10.0
 _SUPPORT_SIGMA = 2.0
 _LASTING = 0.25

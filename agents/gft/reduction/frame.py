@@ -35,6 +35,7 @@ _RESERVED = re.compile(
 Card = str | int | float | bool
 """Value of a header card."""
 
+_LONG_TEXT = 30
 _KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
 
 
@@ -135,7 +136,8 @@ def write_frame(
         if _KEYWORD.fullmatch(keyword.upper()) and not _RESERVED.fullmatch(keyword.upper()):
             header[keyword.upper()] = _printable(value)
     for keyword, value, comment in (*provenance.cards, *_cards(frame)):
-        header[keyword] = (_printable(value), comment)
+        # A long text leaves no room for a comment.
+        header[keyword] = _printable(value) if len(str(value)) > _LONG_TEXT else (_printable(value), comment)
     for sentence in provenance.history:
         header.add_history(_ascii(sentence))
     primary = fits.PrimaryHDU(pixels, header=header)

@@ -24,23 +24,23 @@ def pulls(points, burst):
     return np.array([(p.mag - burst.magnitude(p.t_s, p.filter)) / p.mag_err for p in points if not p.limit])
 
 
-@pytest.mark.parametrize(("sky_seed", "r_mag"), [(3, 15.0), (4, 16.5), (5, 18.0), (6, 19.2), (8, 20.0)])
+@pytest.mark.parametrize(("sky_seed", "r_mag"), [(3, 15.0), (5, 17.5), (8, 20.0)])
 def test_magnitudes_are_recovered_within_their_errors(observatory, sky_seed, r_mag):
     place, burst = observatory(sky_seed), burst_at(-0.8, 1.1, r_mag)
     field = place.field()
-    for i, name in enumerate("gri"):
+    for i, name in enumerate("gr"):
         place.observe(
-            field, "t1", [burst], start_s=700.0 + 180 * i, count=4, filter_name=name, seed=sky_seed + i
+            field, "t1", [burst], start_s=700.0 + 180 * i, count=3, filter_name=name, seed=sky_seed + i
         )
     curve, source, _ = field.result()
     assert separation_arcsec(source, burst.position) < 1.0
     found = pulls(curve, burst)
-    assert len(found) >= 3
+    assert len(found) >= 2
     assert np.all(np.abs(found) < 3.5), found
     assert curve == sorted(curve, key=lambda p: p.t_s)
     if r_mag < 17.0:
         assert all(p.frames == 1 for p in curve), "bright: a point for every frame"
-        assert len(curve) == 12
+        assert len(curve) == 6
     if r_mag > 19.0:
         assert any(p.frames > 1 for p in curve), "faint: frames are joined"
 
@@ -65,7 +65,7 @@ def test_a_field_without_afterglow_gives_an_honest_limit_and_no_source(observato
 def test_sources_at_the_limit_are_found_about_half_the_time(observatory):
     place = observatory(11)
     empty = place.field()
-    place.observe(empty, "t1", [], start_s=1000.0, count=4)
+    place.observe(empty, "t1", [], start_s=1000.0, count=2)
     (limit,) = empty.photometry("t1", "r")
     for path in place.folder.iterdir():
         path.unlink()
@@ -78,7 +78,7 @@ def test_sources_at_the_limit_are_found_about_half_the_time(observatory):
     for offset in (-0.6, 0.0, 0.6):
         bursts = [burst_at(x, y, limit.mag + offset, 0.0) for x, y in places]
         field = place.field()
-        place.observe(field, f"t{offset}", bursts, start_s=1000.0, count=4)
+        place.observe(field, f"t{offset}", bursts, start_s=1000.0, count=2)
         field.photometry(f"t{offset}", "r")
         (_, search), *_ = field._searches.values()
         recovered[offset] = np.mean(
@@ -98,7 +98,7 @@ def test_cosmic_rays_and_hot_pixels_are_no_afterglow(observatory, rng):
         pixels[hot[:, 0], hot[:, 1]] += 600
         for row, column in rng.integers(60, 450, (60, 2)):
             length = rng.integers(1, 6)
-            pixels[row, column : column + length] += rng.integers(100, 6000)
+            pixels[row, column : column + length] += np.uint16(rng.integers(100, 6000))
         field.reduce(dataclasses.replace(raw, pixels=pixels), task="t1", number=i + 1)
     (point,) = field.photometry("t1", "r")
     assert point.limit
@@ -122,10 +122,10 @@ def test_a_later_task_measures_what_an_earlier_one_found(observatory):
     place, burst = observatory(), burst_at(0.5, 0.5, 17.5, 1.2)
     field = place.field()
     place.observe(field, "t1", [burst], start_s=300.0, count=2)
-    place.observe(field, "t2", [burst], start_s=9000.0, count=4, exposure_s=60.0)
+    place.observe(field, "t2", [burst], start_s=9000.0, count=3, exposure_s=60.0)
     curve, _, fit = field.result()
     late = [p for p in curve if p.task == "t2"]
-    assert {p.frames for p in late} == {4} or all(p.limit for p in late)
+    assert {p.frames for p in late} == {3} or all(p.limit for p in late)
     assert fit is None or fit.index == pytest.approx(1.2, abs=0.3)
 
 
@@ -133,7 +133,9 @@ def test_a_reduction_made_anew_over_its_files_knows_the_same(observatory):
     place, burst = observatory(), burst_at(0.2, -1.0, 17.0)
     field = place.field()
     for i, name in enumerate("gri"):
-        place.observe(field, "t1", [burst], start_s=300.0 + 100 * i, count=2, filter_name=name, seed=i)
+        place.observe(
+            field, "t1", [burst], start_s=300.0 + 100 * i, count=1 + (name == "r"), filter_name=name, seed=i
+        )
     again = place.field()
     assert [f.path for f in again.frames] == [f.path for f in field.frames]
     assert again.result() == field.result()
@@ -143,6 +145,7 @@ def test_a_reduction_made_anew_over_its_files_knows_the_same(observatory):
     assert abs(fit.index - 1.0) < 4.0 * fit.index_err
 
 
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning")
 def test_a_damaged_frame_is_left_out_and_said(observatory, caplog):
     place = observatory()
     field = place.field()

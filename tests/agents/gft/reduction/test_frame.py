@@ -70,6 +70,7 @@ def test_a_damaged_file_is_refused(reduced):
     assert caught.value.hint
 
 
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning")
 def test_a_cut_off_file_and_a_foreign_one_are_refused(reduced, tmp_path):
     _, frame = reduced
     frame.path.write_bytes(frame.path.read_bytes()[:200_000])

@@ -117,7 +117,7 @@ def test_a_power_law_is_recovered_over_several_filters(rng, index):
 
 def test_a_curve_with_a_break_has_a_larger_error():
     straight = [point(t, 18.0 + 2.5 * math.log10(t / 100.0)) for t in (100, 200, 400, 800)]
-    broken = straight[:2] + [point(400, 21.0), point(800, 24.0)]
+    broken = [*straight[:2], point(400, 21.0), point(800, 24.0)]
     assert fit_power_law(broken).index_err > 5 * fit_power_law(straight).index_err
 
 
