@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,18 @@ FAILED = 1
 REFUSED = 2
 """What was asked for cannot be done: input, settings, permissions, servers."""
 
+_MAKE_ROOM = "make room on that disk, and try again"
+_NOT_YOURS = "choose a folder that you may write to, or change its permissions"
+_OS_HINTS = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.EACCES: _NOT_YOURS,
+    errno.EPERM: _NOT_YOURS,
+    errno.EROFS: _NOT_YOURS,
+    errno.ENOENT: "is the path right?",
+    errno.EISDIR: "give a file, not a folder",
+    errno.ENOTDIR: "a file stands where a folder should be: give another path",
+}
 _ERROR = "error:"
 _ARROW = "  → "
 
@@ -38,7 +51,8 @@ def explained() -> Iterator[None]:
         raise  # whoever read our output has enough: the command line ends quietly
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        say_error(f"{where}{error.strerror or error}", "look at the path, its permissions and the free space")
+        hint = _OS_HINTS.get(error.errno or 0, "look at the path and its permissions")
+        say_error(f"{where}{error.strerror or error}", hint)
         raise typer.Exit(REFUSED) from error
 
 
@@ -63,7 +77,7 @@ class Complaint:
         """Read what a process has printed; its last line must do when it said nothing in our form."""
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         message = hint = ""
-        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        for line, following in zip(lines, [*lines, ""][1:], strict=True):
             if line.startswith(_ERROR):
                 message = line.removeprefix(_ERROR).strip()
                 hint = following.removeprefix(_ARROW) if following.startswith(_ARROW) else ""

@@ -18,6 +18,9 @@ from rich.table import Table
 from rich.text import Text
 from uniplot import plot_to_string
 
+from followup.names import CSC
+from voevent.kinds import ReceiptOutcome
+
 _TALK_LINES = 200
 _COLOURS = {"g": "green", "r": "red", "i": "magenta", "z": "blue", "y": "yellow"}
 _OUTCOME_STYLE = {
@@ -82,12 +85,14 @@ class LiveView:
         view = self._campaigns.setdefault(campaign, _CampaignView()) if "." in campaign else None
         if event in {"packet.received", "receipt.received"}:
             self._heard_packet(site, line, event)
+            if site == CSC and view is not None:
+                self._heard_answer(view, line)
         elif event.startswith("campaign.") and view is not None:
             self._heard_step(view, event.removeprefix("campaign."), line)
         elif event == "photometry" and view is not None:
             view.points = line["points"]
         elif event == "dataset.archived" and view is not None:
-            view.datasets[line["dataset"]] = f"archived, {line['files']} files, {line['bytes'] / 1e6:.1f} MB"
+            view.datasets[line["dataset"]] = f"{line['files']} files, {line['bytes'] / 1e6:.0f} MB archived"
             self._add(
                 _line("csc", f"archived {line['dataset']} of {campaign}: {line['files']} files verified")
             )
@@ -99,12 +104,21 @@ class LiveView:
     def _heard_packet(self, site: str, line: dict[str, Any], event: str) -> None:
         text = Text()
         text.append(f"{line['from']} → {site}  ", style="bold")
-        body = str(line.get("body", ""))
-        style = _OUTCOME_STYLE.get(str(line.get("outcome", "")), "")
-        text.append(body, style=style if event == "receipt.received" else "")
         if (delay := line.get("delay_s")) is not None:
-            text.append(f"  (after {delay:.2f} s)", style="dim")
+            text.append(f"{delay:.2f} s  ", style="dim")
+        style = _OUTCOME_STYLE.get(str(line.get("outcome", "")), "")
+        text.append(self._said(line), style=style if event == "receipt.received" else "")
         self._add(text)
+
+    def _heard_answer(self, view: _CampaignView, line: dict[str, Any]) -> None:
+        """Show that a telescope refused a trigger: nothing else that could be seen comes of it."""
+        if line.get("outcome") == ReceiptOutcome.REFUSED and ".trigger-" in str(line.get("cited", "")):
+            view.doing = f"refused: {_body(line).partition(': ')[2]}"
+
+    def _said(self, line: dict[str, Any]) -> str:
+        burst = str(line.get("campaign", "")).partition(".")[0]
+        several = any(name.partition(".")[0] != burst for name in self._campaigns)
+        return f"{burst}: {_body(line)}" if several else _body(line)
 
     def _heard_step(self, view: _CampaignView, step: str, line: dict[str, Any]) -> None:
         match step:
@@ -185,6 +199,13 @@ class LiveView:
             legend_labels=filters,
         )
         return Text.from_ansi(str(drawn))
+
+
+def _body(line: dict[str, Any]) -> str:
+    """Return what a packet says without what the view shows anyway: author, campaign, that it is a drill."""
+    campaign = str(line.get("campaign", ""))
+    body = str(line.get("body", "")).removeprefix("[drill] ").removeprefix(f"{campaign}: ")
+    return body.removeprefix(f"{line['from']} ").replace(f"{campaign}.", "")
 
 
 def _line(site: str, text: str) -> Text:

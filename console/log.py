@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_OURS = frozenset(
-    "voevent followup messaging transfer archive agents flows simulators console deploy".split()
-)
+_OURS = frozenset({
+    "voevent", "followup", "messaging", "transfer", "archive", "agents", "flows", "simulators", "console",
+    "deploy",
+})  # fmt: skip
 _ABOUT_US = frozenset({"asyncio"})
 """Its errors are ours: an exception that nobody took."""
 _KEEP_BYTES = 20_000_000

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from pathlib import Path
-from typing import Any
 
 from agents.gft.bench import Bench
 from agents.gft.observatory import Observatory
@@ -17,8 +15,6 @@ from console import settings
 from console.agent import Site, open_site, serve
 from console.memory import give_back_large_blocks
 from console.run_csc import sftp_settings
-from followup.catalogue import ReferenceCatalogue
-from followup.devices import Telescope
 from followup.errors import ConfigurationError
 from followup.names import CSC, RELAY, topic_of
 from followup.site import Instrument
@@ -93,9 +89,11 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
 
 async def _masters(observatory: Observatory, instrument: Instrument, path: Path) -> Masters:
     """Read the master calibration frames; take them first when there are none."""
-    if path.is_file():
+    if await asyncio.to_thread(path.is_file):
         return await asyncio.to_thread(read_masters, path)
-    log.info("taking calibration frames", extra={"event": "calibration.taking"})
+    log.info(
+        "taking calibration frames (once, some minutes of sky time)", extra={"event": "calibration.taking"}
+    )
     frames = await observatory.calibration_frames(instrument.filters)
     masters = await asyncio.to_thread(build_masters, frames, instrument)
     await asyncio.to_thread(write_masters, masters, path)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from archive.archive import Archive
 from archive.records import CampaignRecord, LedgerEntry
+from console.tables import NARROW, listing, name_column, number_column
 from followup.names import RELAY
 from voevent.kinds import PhotometryPoint, ReceiptOutcome
 
@@ -22,19 +24,30 @@ _STYLES = {
 
 def show_campaign(archive: Archive, record: CampaignRecord, console: Console) -> None:
     """Print everything the archive knows about a campaign."""
-    console.print(Text(record.name, style="bold"), f" {record.outcome or 'open'}: {record.reason}")
+    outcome = record.outcome or "open"
+    console.print(
+        Text.assemble(
+            (record.name, "bold"), f"  {outcome}: {record.reason}" if record.reason else f"  {outcome}"
+        )
+    )
     for line in _facts(record):
-        console.print(line, markup=False)
-    console.print(_tasks(record))
-    console.print(_ledger(archive.ledger(record.name)))
+        console.print(line, markup=False, soft_wrap=True)
+    if record.tasks:
+        console.print(_tasks(record))
+    console.print(_ledger(archive.ledger(record.name), narrow=console.width < NARROW))
     points = archive.photometry(record.name)
     if points:
         console.print(_photometry(points))
     files = archive.files(record.name)
     if files:
-        table = Table("file", "bytes", "SHA-256", title=f"files ({len(files)})")
+        table = listing(
+            Column("file", overflow="fold"),
+            number_column("bytes"),
+            name_column("SHA-256"),
+            title=f"files ({len(files)})",
+        )
         for file in files:
-            table.add_row(file.path, str(file.size_bytes), file.sha256[:16])
+            table.add_row(file.path, str(file.size_bytes), file.sha256[:12])
         console.print(table)
 
 
@@ -58,7 +71,16 @@ def _facts(record: CampaignRecord) -> list[str]:
 
 
 def _tasks(record: CampaignRecord) -> Table:
-    table = Table("task", "start (UTC)", "filters", "exposures", "outcome", "taken", "reason", title="tasks")
+    table = listing(
+        "task",
+        name_column("start (UTC)"),
+        "filters",
+        name_column("exposures"),
+        "outcome",
+        number_column("taken"),
+        "why",
+        title="tasks",
+    )
     for task in record.tasks:
         plan = f"{task.count} × {task.exposure_s:g} s" if task.count and task.exposure_s else ""
         table.add_row(
@@ -73,9 +95,16 @@ def _tasks(record: CampaignRecord) -> Table:
     return table
 
 
-def _ledger(entries: tuple[LedgerEntry, ...]) -> Table:
-    table = Table(
-        "time (CSC)", "packet", "from → to", "relayed", "final receipt", "after", title="packets and receipts"
+def _ledger(entries: tuple[LedgerEntry, ...], *, narrow: bool) -> Table:
+    """List packets; where there is little room, only what is amiss gives its reason in full."""
+    table = listing(
+        name_column("time (CSC)"),
+        name_column("packet"),
+        name_column("from → to"),
+        *(() if narrow else (name_column("relayed"),)),
+        number_column("after"),
+        Column("final receipt", ratio=1),
+        title="packets and receipts",
     )
     for entry in entries:
         began = entry.sent or entry.arrived
@@ -83,15 +112,23 @@ def _ledger(entries: tuple[LedgerEntry, ...]) -> Table:
         outcome = Text("none yet: " + _where(entry), style="yellow")
         if final is not None:
             outcome = Text(f"{final.outcome}: {final.reason}", style=_STYLES.get(final.outcome, ""))
+            if narrow and final.outcome is ReceiptOutcome.ACCEPTED:
+                outcome.no_wrap, outcome.overflow = True, "ellipsis"
         table.add_row(
-            _clock(began),
-            entry.id.ivorn.rpartition("#")[2].partition(".")[2].partition(".")[2] or entry.id.ivorn,
+            _clock(began)[: 8 if narrow else None],
+            _short(entry.id.ivorn),
             f"{entry.author} → {entry.addressee}",
-            _clock(entry.relayed),
-            outcome,
+            *(() if narrow else (_clock(entry.relayed),)),
             f"{(final.time - began).total_seconds():.2f} s" if final and began else "",
+            outcome,
         )
     return table
+
+
+def _short(ivorn: str) -> str:
+    """Spell a packet's IVORN in its campaign's ledger: campaign and digests go without saying."""
+    local = ivorn.rpartition("#")[2].partition(".")[2].partition(".")[2]
+    return re.sub(r"-[0-9a-f]{12}$", "", local) or ivorn
 
 
 def _where(entry: LedgerEntry) -> str:
@@ -103,7 +140,15 @@ def _where(entry: LedgerEntry) -> str:
 
 
 def _photometry(points: tuple[PhotometryPoint, ...]) -> Table:
-    table = Table("T − T0 (s)", "filter", "AB mag", "error", "exposure (s)", "task", title="photometry")
+    table = listing(
+        number_column("T − T0 (s)"),
+        "filter",
+        number_column("AB mag"),
+        number_column("error"),
+        number_column("exposure (s)"),
+        "task",
+        title="photometry",
+    )
     for p in points:
         mag = f"> {p.mag:.2f}" if p.limit else f"{p.mag:.2f}"
         err = f"{p.limit_sigma:.0f} σ limit" if p.limit else f"{p.mag_err or 0:.2f}"

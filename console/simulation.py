@@ -5,31 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
+from console.casting import burst_name, first_burst, observable
 from console.enrolment import enrolled
 from console.state import State
 from followup.errors import ConfigurationError
-from followup.site import Site
-from simulators.afterglow import Afterglow, SimulatedBurst, find_burst
-from simulators.earth import altitude_azimuth_deg, angle_deg, horizon_deg, moon, sun
+from simulators.afterglow import SimulatedBurst, find_burst
 from simulators.notices import TimedAlert, alerts_from, svom_sequence
 from simulators.population import burst_of, draw_burst
 from simulators.scenario import Scenario, read_scenario, write_scenario
-from simulators.sites import KnownTelescope, known_telescope
-from voevent.packet import SkyPosition
-
-DAY = datetime(2026, 11, 22, tzinfo=UTC)
-"""The day on which simulated bursts go off: one with tables of the Earth's rotation."""
+from simulators.sites import known_telescope
+from simulators.sky import SimulatedSky
 
 _SCENARIO_FILE = "sky.json"
-_BRIGHT_ENOUGH = (15.0, 19.3)
-"""r at T0 + 300 s of a demonstration's first burst: neither saturated nor hopeless for a 1-m telescope."""
-_FADED_ENOUGH = 21.0
-"""r at T0 + 4 h: by then a single deep exposure shows nothing any more."""
 _SPREAD_S = 240.0
 
 
@@ -60,9 +52,9 @@ class Play:
 def play(seed: int, telescopes: Sequence[str], *, bursts: int) -> Play:
     """Draw bursts for a demonstration.
 
-    The first is one that a telescope can observe at once, another (when there are several) never, and whose
-    afterglow is bright at first and fades below what they can see: the honest population mostly shows
-    nothing at all. Further bursts follow within minutes, as they come.
+    The first is chosen (see `console.casting`): a telescope can observe it at once, another never, and its
+    afterglow is seen in the first look and has faded below the limit of the last. Further bursts follow
+    within minutes, as they come: most of them hide under a horizon, or show nothing.
 
     Raises
     ------
@@ -71,18 +63,21 @@ def play(seed: int, telescopes: Sequence[str], *, bursts: int) -> Play:
     """
     rng = np.random.default_rng(seed)
     models = [known_telescope(name) for name in telescopes]
-    first = _first_burst(rng, models)
+    first = first_burst(rng, models, SimulatedSky(seed))
     drawn = [first]
     for number in range(2, bursts + 1):
         time = first.trigger_time + timedelta(seconds=round(rng.uniform(0.0, _SPREAD_S), 3))
-        drawn.append(draw_burst(rng, name=_name(time, number), trigger_time=time))
+        drawn.append(draw_burst(rng, name=burst_name(time, number), trigger_time=time))
     alerts = [alert for burst in drawn for alert in svom_sequence(burst, rng)]
     ordered = tuple(sorted(alerts, key=lambda alert: alert.time))
     return Play(start=first.trigger_time, scenario=Scenario(seed=seed, bursts=tuple(drawn)), alerts=ordered)
 
 
 def play_alerts(seed: int, path: Path) -> Play:
-    """Play real alerts; what they are about is drawn: a place in the first error circle, an afterglow.
+    """Play real alerts; what they are about is drawn: a place in the last error circle, an afterglow.
+
+    The afterglow is drawn from the bursts that were well studied, which are brighter than most.
+
 
     Raises
     ------
@@ -132,7 +127,7 @@ def draw_into(where: State, *, now: datetime, seed: int | None) -> bytes:
     Raises
     ------
     ConfigurationError
-        When no simulated telescope is here.
+        When no simulated telescope is here, or none has a dark sky now.
     """
     folders = [where.root / name for name in enrolled(where.csc)]
     skies = [folder for folder in folders if (folder / _SCENARIO_FILE).is_file()]
@@ -144,69 +139,19 @@ def draw_into(where: State, *, now: datetime, seed: int | None) -> bytes:
     models = [known_telescope(folder.name) for folder in skies]
     time = now - timedelta(seconds=60)
     number = int(now.timestamp()) % 100
-    burst = draw_burst(
-        rng,
-        name=_name(time, number),
-        trigger_time=time,
-        place=lambda position: any(_observable(position, m.site, now) for m in models),
-    )
+    try:
+        burst = draw_burst(
+            rng,
+            name=burst_name(time, number),
+            trigger_time=time,
+            place=lambda position: any(observable(position, m.site, now) for m in models),
+        )
+    except ValueError as error:
+        names = ", ".join(model.name for model in models)
+        raise ConfigurationError(
+            f"none of {names} could observe a burst now ({now:%Y-%m-%d %H:%M} UTC): no dark sky for long",
+            hint="wait for the night there, or set another sky time",
+        ) from error
     for folder in skies:
         write_sky(folder, read_scenario(folder / _SCENARIO_FILE).with_burst(burst))
     return svom_sequence(burst, rng)[0].raw
-
-
-def _first_burst(rng: np.random.Generator, models: Sequence[KnownTelescope]) -> SimulatedBurst:
-    for _ in range(200):
-        time = DAY + timedelta(seconds=round(rng.uniform(0.0, 86400.0), 3))
-        night = [m for m in models if _dark(m.site, time) and _dark(m.site, time + timedelta(hours=3.4))]
-        if not night:
-            continue
-
-        def place(position: SkyPosition, time: datetime = time, night: list[KnownTelescope] = night) -> bool:
-            return any(_observable(position, m.site, time) for m in night) and (
-                len(models) == 1 or any(_never(position, m.site, time) for m in models)
-            )
-
-        try:
-            return draw_burst(rng, name=_name(time, 1), trigger_time=time, place=place, light=_telling)
-        except ValueError:
-            continue
-    raise ConfigurationError(
-        "no burst can be found that one of these telescopes sees at once and another never",
-        hint="choose telescopes that stand further apart with --telescopes",
-    )
-
-
-def _telling(light: Afterglow) -> bool:
-    """Whether an afterglow is seen at first and not any more some hours later."""
-    low, high = _BRIGHT_ENOUGH
-    return low < light.magnitude(300.0, "r") < high and light.magnitude(14400.0, "r") > _FADED_ENOUGH
-
-
-def _observable(position: SkyPosition, site: Site, time: datetime) -> bool:
-    """Whether it stands well above the horizon of a dark site, now and for the next hours."""
-    hours = [time + timedelta(hours=h) for h in (0.0, 1.7, 3.4)]
-    moon_at, lit = moon(time)
-    far_from_moon = angle_deg(moon_at, position) > 35.0 or lit < 0.1
-    return far_from_moon and all(
-        _altitude(position, site, t) > site.min_altitude_deg + 1.5 and _dark(site, t) for t in hours
-    )
-
-
-def _never(position: SkyPosition, site: Site, time: datetime) -> bool:
-    times = [time + timedelta(minutes=20 * step) for step in range(73)]
-    return all(_altitude(position, site, t) < site.min_altitude_deg - 1.5 for t in times)
-
-
-def _altitude(position: SkyPosition, site: Site, time: datetime) -> float:
-    altitude, azimuth = altitude_azimuth_deg(position, site, time)
-    return altitude if altitude > horizon_deg(site, azimuth) + 2.0 else min(altitude, 0.0)
-
-
-def _dark(site: Site, time: datetime) -> bool:
-    altitude, _ = altitude_azimuth_deg(sun(time), site, time)
-    return altitude < site.max_sun_altitude_deg - 3.0
-
-
-def _name(time: datetime, number: int) -> str:
-    return f"sb{time:%y%m%d}{number:02d}"

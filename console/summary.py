@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-_SECONDS = "{:.2f} s"
+from console.tables import listing, name_column, number_column
 
 
 def print_summary(document: Mapping[str, Any], console: Console) -> None:
@@ -31,7 +31,7 @@ def print_summary(document: Mapping[str, Any], console: Console) -> None:
 
 
 def pulls(document: Mapping[str, Any]) -> list[float]:
-    """(measured - true) / error of every detection."""
+    """Give (measured - true) / error of every detection."""
     return [
         (p["mag"] - p["true_mag"]) / p["mag_err"]
         for p in document["photometry"]
@@ -40,7 +40,13 @@ def pulls(document: Mapping[str, Any]) -> list[float]:
 
 
 def _campaigns(document: Mapping[str, Any]) -> Table:
-    table = Table("campaign", "outcome", "tasks", "why", title="campaigns")
+    table = listing(
+        name_column("campaign"),
+        name_column("outcome"),
+        number_column("tasks"),
+        Column("why", ratio=1),
+        title="campaigns",
+    )
     for campaign in document["campaigns"]:
         done = sum(task["outcome"] == "done" for task in campaign["tasks"])
         table.add_row(
@@ -53,8 +59,14 @@ def _campaigns(document: Mapping[str, Any]) -> Table:
 
 
 def _photometry(document: Mapping[str, Any]) -> Table:
-    table = Table(
-        "campaign", "T − T0 (s)", "filter", "AB mag", "true", "pull", title="photometry against the truth"
+    table = listing(
+        name_column("campaign"),
+        number_column("T − T0 (s)"),
+        "filter",
+        number_column("AB mag"),
+        number_column("true"),
+        number_column("pull"),
+        title="photometry against the truth",
     )
     for p in document["photometry"]:
         mag = f"> {p['mag']:.2f}" if p["limit"] else f"{p['mag']:.2f} ± {p['mag_err']:.2f}"
@@ -67,7 +79,7 @@ def _photometry(document: Mapping[str, Any]) -> Table:
 
 
 def _figures(document: Mapping[str, Any]) -> Table:
-    table = Table(show_header=False, box=None)
+    table = Table(Column(no_wrap=True), Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
     delays = [p["delay_s"] for p in document["packets"] if p["delay_s"] is not None]
     received = sum(bool(p["receipt"]) for p in document["packets"])
     spread = f", delay median {statistics.median(delays):.2f} s, worst {max(delays):.2f} s" if delays else ""

@@ -18,9 +18,13 @@ from deploy.errors import DeployError, PortInUseError, ProgramMissingError, Serv
 from deploy.prosody_config import ProsodyConfig
 
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_ADMIN_SOCKET = "admin.sock"
+_NO_SERVER = "Unable to connect to server"
 _READY_S = 15.0
 _STOP_S = 5.0
 _CONTROL_S = 30.0
+_LEAST_BYTES = 1_000_000
+"""With less than this free on its disk, that is what Prosody complains of, whatever its words."""
 
 
 class Prosody:
@@ -163,10 +167,11 @@ class Prosody:
         """
         _check_user(user)
         address = f"{user}@{self.config.domain}"
-        if self.pid is not None:
-            # Through the running server: only it can end the account's connections.
+        code, output = 1, _NO_SERVER
+        if (self.config.data / _ADMIN_SOCKET).exists():
+            # Through the running server, whoever started it: only it can end the account's connections.
             code, output = await self._control("shell", "user", "delete", address)
-        else:
+        if _NO_SERVER in output:
             code, output = await self._control("deluser", address)
         if code != 0 and "No such user" not in output and "does not exist" not in output:
             raise DeployError(
@@ -295,6 +300,8 @@ async def _answers(config: ProsodyConfig) -> bool:
 
 
 def _hint(complaint: str, config: ProsodyConfig) -> str:
+    if shutil.disk_usage(config.data).free < _LEAST_BYTES:
+        return f"make room on the disk of {config.data}, and try again"
     if "LuaDBI" in complaint or "DBI" in complaint:
         return "install its storage driver, on Debian and Ubuntu with: sudo apt-get install lua-dbi-sqlite3"
     return f"read {config.log}"

@@ -47,6 +47,7 @@ _STATE_TYPES = {
     StepState.COMPLETED: StateType.COMPLETED,
     StepState.SKIPPED: StateType.COMPLETED,
     StepState.CANCELLED: StateType.CANCELLED,
+    StepState.INTERRUPTED: StateType.CRASHED,
     StepState.FAILED: StateType.FAILED,
     StepState.RUNNING: StateType.RUNNING,
 }

@@ -24,6 +24,8 @@ class What(StrEnum):
     """A later trigger is in force."""
     STOPPED = "stopped"
     """No more exposures: `outcome` and `reason` say why."""
+    HALTED = "halted"
+    """The telescope was stopped, and the science centre is told so."""
     PLANNED = "planned"
     """The plan, as tasks."""
     SLEWING = "slewing"
@@ -100,6 +102,7 @@ class CampaignState:
     revision: int = -1
     drill: bool = True
     stopped: tuple[Outcome, str] | None = None
+    halted: bool = False
     plan: Mapping[str, Any] | None = None
     first_command_at: str = ""
     begun: set[str] = field(default_factory=set)
@@ -131,6 +134,8 @@ class CampaignState:
         match what:
             case What.STOPPED:
                 self.stopped = (Outcome(data["outcome"]), data["reason"])
+            case What.HALTED:
+                self.halted = True
             case What.PLANNED:
                 self.plan = data["plan"]
             case What.SLEWING:
@@ -182,4 +187,6 @@ def outcome_of(state: CampaignState) -> tuple[Outcome, str]:
     if not done and any(t.outcome is TaskOutcome.FAILED for t in state.tasks.values()):
         reason = next(t.reason for t in state.tasks.values() if t.outcome is TaskOutcome.FAILED)
         return Outcome.FAILED, reason
+    if state.abandoned:
+        return Outcome.FAILED, f"datasets not delivered: {', '.join(sorted(state.abandoned))}"
     return Outcome.COMPLETED, f"{len(done)} of {len(state.tasks)} tasks observed, {exposures} exposures"

@@ -27,6 +27,8 @@ class StepState(StrEnum):
     """Not done, for a reason; no fault."""
     CANCELLED = "cancelled"
     """Stopped by a person."""
+    INTERRUPTED = "interrupted"
+    """The agent was ended; it goes on when it is started again."""
     FAILED = "failed"
     """A fault."""
 

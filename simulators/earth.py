@@ -81,7 +81,9 @@ def moon(time: datetime) -> tuple[SkyPosition, float]:
         - 1.3970 * days / 36525.0
     )
     latitude = math.radians(5.128 * math.sin(node))
-    return _from_ecliptic(longitude, latitude), (1.0 - math.cos(elongation)) / 2
+    position = _from_ecliptic(longitude, latitude)
+    away = math.radians(angle_deg(position, sun(time)))
+    return position, (1.0 - math.cos(away)) / 2
 
 
 def angle_deg(one: SkyPosition, other: SkyPosition) -> float:

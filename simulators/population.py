@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 import numpy as np
 
@@ -30,8 +29,6 @@ R90_OVER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """The radius that holds 90 % of a round two-dimensional Gaussian, over its standard deviation per axis."""
 
 _DAY_S = 86400.0
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +70,7 @@ def draw_afterglow(rng: np.random.Generator, *, bright: bool = False) -> Aftergl
         From the studied sample, rather than from the intrinsic one.
     """
     r_mag = (_STUDIED if bright else _INTRINSIC).draw(rng)
-    faster = _FASTER_PER_MAG * float(np.clip(17.4 - r_mag, -1.5, 3.0))
+    faster = _FASTER_PER_MAG * max(-1.5, min(3.0, 17.4 - r_mag))
     early = max(0.1, rng.normal(*_EARLY_INDEX))
     middle = max(0.3, rng.normal(*_MIDDLE_INDEX) + faster)
     final = max(middle + 0.05, rng.normal(*_FINAL_INDEX) + faster / 2)
@@ -94,9 +91,12 @@ def draw_afterglow(rng: np.random.Generator, *, bright: bool = False) -> Aftergl
     )
 
 
-def draw_position(rng: np.random.Generator) -> SkyPosition:
-    """Draw a direction, evenly over the sky."""
-    dec = math.degrees(math.asin(rng.uniform(-1.0, 1.0)))
+def draw_position(
+    rng: np.random.Generator, declinations_deg: tuple[float, float] = (-90.0, 90.0)
+) -> SkyPosition:
+    """Draw a direction, evenly over the sky between two declinations."""
+    low, high = (math.sin(math.radians(limit)) for limit in declinations_deg)
+    dec = math.degrees(math.asin(rng.uniform(low, high)))
     return SkyPosition(ra_deg=rng.uniform(0.0, 360.0), dec_deg=dec)
 
 
@@ -106,27 +106,26 @@ def draw_burst(
     name: str,
     trigger_time: datetime,
     place: Callable[[SkyPosition], bool] = lambda _position: True,
-    light: Callable[[Afterglow], bool] = lambda _afterglow: True,
     tries: int = 3000,
 ) -> SimulatedBurst:
     """Draw a burst of the intrinsic population.
 
     Parameters
     ----------
-    place, light
-        Whether its position and its afterglow will do; both are drawn, independently, until they do.
+    place
+        Whether its position will do; it is drawn until it does.
 
     Raises
     ------
     ValueError
-        When one of them does not in so many tries.
+        When none does in so many tries.
     """
-    return SimulatedBurst(
-        name=name,
-        trigger_time=trigger_time,
-        position=_draw_until(place, lambda: draw_position(rng), tries),
-        afterglow=_draw_until(light, lambda: draw_afterglow(rng), tries),
-    )
+    for _ in range(tries):
+        if place(position := draw_position(rng)):
+            return SimulatedBurst(
+                name=name, trigger_time=trigger_time, position=position, afterglow=draw_afterglow(rng)
+            )
+    raise ValueError(f"no position that will do in {tries} tries")
 
 
 def burst_of(notice: Notice, rng: np.random.Generator, *, bright: bool = False) -> SimulatedBurst:
@@ -160,13 +159,6 @@ def burst_of(notice: Notice, rng: np.random.Generator, *, bright: bool = False) 
         ),
         afterglow=draw_afterglow(rng, bright=bright),
     )
-
-
-def _draw_until(suits: Callable[[T], bool], draw: Callable[[], T], tries: int) -> T:
-    for _ in range(tries):
-        if suits(drawn := draw()):
-            return drawn
-    raise ValueError(f"nothing that suits in {tries} tries")
 
 
 def _log_normal(rng: np.random.Generator, median: float, spread: float) -> float:

@@ -156,6 +156,10 @@ class FollowedCampaign:
             },
         )
 
+    def interrupted(self) -> None:
+        """End the story, not the campaign: the agent is being ended."""
+        self.story.finish(StepState.INTERRUPTED, "Interrupted", "the agent was ended; its successor goes on")
+
     def closing_begins(self, closing: Closing) -> None:
         """Tell that the telescope has closed the campaign."""
         self.story.begin("close:", f"closing: {closing.outcome}", closing.summary)

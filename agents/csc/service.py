@@ -113,6 +113,8 @@ class CscAgent:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for campaign in self.campaigns.values():
+            campaign.interrupted()
         self._drawing.shutdown(wait=True, cancel_futures=True)
 
     # --- what people and alert streams ask for -------------------------------------------------------

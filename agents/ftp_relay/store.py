@@ -227,7 +227,7 @@ def _cannot_listen(host: str, port: int, error: OSError) -> ConfigurationError:
     if error.errno == errno.EADDRINUSE:
         return ConfigurationError(
             f"SFTP store: port {port} on {host} is in use",
-            hint="stop the other server, or set another SFTP port",
+            hint="stop the other server, or set another sftp_port in the site.toml of the relay",
         )
     return ConfigurationError(
         f"SFTP store: cannot listen on {host} port {port} ({error.strerror or error})",

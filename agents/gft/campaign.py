@@ -94,12 +94,17 @@ class ObservingCampaign:
                 await self._close(sending)
             await self._await_receipts()
         except asyncio.CancelledError:
+            self.story.finish(StepState.INTERRUPTED, "Interrupted", "the agent was ended; its successor goes on")
             raise
         except Exception as error:
             # Nothing may take the agent down with it; the campaign is taken up again at the next start.
             log.exception("campaign %s broke down", self.name, extra={"campaign": str(self.name)})
             self.story.finish(StepState.FAILED, "Failed", f"{type(error).__name__}: {error}")
             return
+        finally:
+            if self._drawing is not None:
+                self._drawing.cancel()
+                await asyncio.gather(self._drawing, return_exceptions=True)
         outcome, reason = outcome_of(self.record.state)
         state, word = _STATES[outcome]
         self.story.finish(state, word, reason)
@@ -250,11 +255,15 @@ class ObservingCampaign:
         """Draw the plan's night, beside the slew."""
         if self.record.trigger is None:
             return
-        picture = await self.bench.planner.picture(self.record.trigger, plan)
-        if picture:
-            self._visibility_path.parent.mkdir(parents=True, exist_ok=True)
-            await asyncio.to_thread(self._visibility_path.write_bytes, picture)
-            self.story.show("visibility", "Visibility tonight", png=picture)
+        try:
+            picture = await self.bench.planner.picture(self.record.trigger, plan)
+            if picture:
+                self._visibility_path.parent.mkdir(parents=True, exist_ok=True)
+                await asyncio.to_thread(self._visibility_path.write_bytes, picture)
+                self.story.show("visibility", "Visibility tonight", png=picture)
+        except Exception:
+            # The picture is for people; the night goes on without it.
+            log.exception("the night could not be drawn", extra={"campaign": str(self.name)})
 
     @property
     def _visibility_path(self) -> Path:
@@ -269,6 +278,7 @@ class ObservingCampaign:
         state = self.record.state
         tasks = Plan.from_data(state.plan).tasks if state.plan else ()
         for task in tasks:
+            await products.resume(exposures_of(task))
             if task.task_id not in state.tasks:
                 taken = sum(key.startswith(f"{task.task_id}-") for key in state.exposed)
                 await self.record.note(
@@ -278,8 +288,10 @@ class ObservingCampaign:
                     exposures=taken,
                     reason=reason,
                 )
-                await products.task_ended(task)
-        await self.record.say(Status(state=StatusState.ABORT, text=f"{outcome}: {reason}"), notes={})
+            await products.task_ended(task)
+        if not state.halted:
+            status = Status(state=StatusState.ABORT, text=f"{outcome}: {reason}")
+            await self.record.say(status, notes={What.HALTED: {}})
         self.story.end("stop:", message=f"{outcome}: {reason}")
 
     # --- closing -----------------------------------------------------------------------------------
@@ -311,8 +323,6 @@ class ObservingCampaign:
         await sending.send(LOGS, logs)
         self.story.begin("close:", "close the campaign", "Summary, and the list of every packet.")
         outcome, reason = outcome_of(state)
-        if state.abandoned and outcome is Outcome.COMPLETED:
-            outcome, reason = Outcome.FAILED, f"datasets not delivered: {', '.join(sorted(state.abandoned))}"
         closing = Closing(
             outcome=outcome,
             summary=reason,

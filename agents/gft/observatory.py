@@ -57,7 +57,10 @@ class Observatory:
 
     async def unsafe(self) -> str:
         """Why it is not safe to observe now; empty when it is."""
-        reading = await self.telescope.weather.reading()
+        try:
+            reading = await self.telescope.weather.reading()
+        except DeviceError as error:
+            return str(error)  # weather that nobody sees is bad weather
         age_s = (self.clock.now() - reading.time).total_seconds()
         if age_s > STALE_WEATHER_S:
             return f"the weather station's last reading is {age_s:.0f} s old"

@@ -51,13 +51,21 @@ class Products:
         self.sending = sending
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._reduced: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._ended: set[str] = set()
 
     async def exposed(self, exposure: Exposure, raw: RawFrame | None = None) -> None:
-        """Have a frame reduced; without `raw` it is read from the disk."""
+        """Have a frame reduced, once; without `raw` it is read from the disk."""
+        if exposure.key in self._taken:
+            return
+        self._taken.add(exposure.key)
         await self._jobs.put(partial(self._reduce, exposure, raw))
 
     async def task_ended(self, task: Task) -> None:
-        """Have a task's frames measured and reported, and its dataset sent."""
+        """Have a task's frames measured and reported, and its dataset sent, once."""
+        if task.task_id in self._ended:
+            return
+        self._ended.add(task.task_id)
         for name in task.filters:
             await self._jobs.put(partial(self._measure, task, name))
         await self._jobs.put(partial(self._dataset, task))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from agents.gft.bench import Bench
 from followup.campaign import CampaignState, What, fold
 from followup.names import RELAY, CampaignName
 from followup.story import Story
 from messaging.reader import Reader
-from messaging.records import OutgoingState, ToUser
+from messaging.records import Entry, OutgoingState, ToUser
 from messaging.transaction import Transaction
 from voevent.kinds import Cited, Content, Kind, Trigger
 from voevent.packet import Packet, PacketId
 from voevent.parse import parse
 from voevent.read import read
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +42,23 @@ class Record:
         self.story = story
         self.state = CampaignState()
         self.trigger: Trigger | None = None
+        self._turn = asyncio.Lock()
 
     async def load(self) -> None:
-        """Fold the journal, and read the trigger in force."""
+        """Take into account what stands in the journal, and read the trigger in force.
 
-        def look(reader: Reader) -> tuple[CampaignState, bytes | None]:
-            state = fold(reader.entries(str(self.name)))
-            return state, None if state.trigger is None else reader.packet(state.trigger)
+        `state` stays the same object: whoever holds it sees what others have committed.
+        """
 
-        self.state, raw = await self.bench.journal.read(look)
+        def look(reader: Reader) -> tuple[list[Entry], bytes | None]:
+            entries = reader.entries(str(self.name))
+            trigger = fold(entries).trigger
+            return entries, None if trigger is None else reader.packet(trigger)
+
+        async with self._turn:
+            entries, raw = await self.bench.journal.read(look)
+            for entry in entries:
+                self.state.apply(entry.what, entry.data)
         if raw is not None:
             _, content = read(parse(raw))
             if isinstance(content, Trigger):
@@ -65,8 +76,7 @@ class Record:
         def work(transaction: Transaction) -> None:
             transaction.note(str(self.name), what, data, time=now)
 
-        await self.bench.journal.write(work)
-        self._applied(what, data)
+        await self._commit(work, {what: data})
 
     async def say(
         self, content: Content, *, cites: tuple[Cited, ...] = (), notes: Mapping[What, Mapping[str, Any]]
@@ -86,11 +96,29 @@ class Record:
                 transaction, str(self.name), content, to=ToUser(RELAY), drill=self.drill, cites=everything
             )
 
-        packet = await self.bench.journal.write(work)
-        for what, data in notes.items():
-            self._applied(what, data)
+        packet = await self._commit(work, notes)
         self.bench.wake()
         return packet
+
+    async def _commit(self, work: Callable[[Transaction], T], notes: Mapping[What, Mapping[str, Any]]) -> T:
+        """Commit, and take the entries into account.
+
+        A caller that is cancelled (the campaign is stopped) waits for it all the same: the state would not
+        be the journal's any more.
+        """
+        committing = asyncio.ensure_future(self._write(work, notes))
+        try:
+            return await asyncio.shield(committing)
+        except asyncio.CancelledError:
+            await asyncio.gather(committing, return_exceptions=True)
+            raise
+
+    async def _write(self, work: Callable[[Transaction], T], notes: Mapping[What, Mapping[str, Any]]) -> T:
+        async with self._turn:
+            result = await self.bench.journal.write(work)
+            for what, data in notes.items():
+                self._applied(what, data)
+        return result
 
     async def settled(self) -> bool:
         """Whether every packet of the campaign that was sent has its final receipt (or has expired)."""

@@ -98,9 +98,9 @@ class Sending:
         state = self.record.state
         attempt = state.attempts.get(dataset, 0)
         under_way = attempt > state.uploaded.get(dataset, 0)
-        previous = await self._completed(dataset, attempt)
         if not under_way:
             attempt += 1
+        previous = await self._completed(dataset, attempt - 1)
         make = partial(build_manifest, self.folder, paths, campaign=str(self.record.name), dataset=dataset)
         manifest: Manifest = await asyncio.to_thread(partial(make, attempt=attempt))
         reference = manifest.reference()

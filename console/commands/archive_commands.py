@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from archive.records import Cone
-from console.commands.options import JsonOption, StateOption, print_json, screen, state_of
+from console.commands.options import JsonOption, StateOption, print_json, say, screen, state_of
 from console.commands.reading import opened_archive
 from console.errors import FAILED, explained
+from console.tables import listing, name_column, number_column
 from followup.errors import FollowupError
 from voevent.kinds import Kind, Outcome
 from voevent.packet import PacketId
@@ -53,7 +53,7 @@ def archive_query(
             outcome=outcome,
         )
         if kind is None:
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {
                     "campaign": c.name,
                     "outcome": c.outcome,
@@ -73,11 +73,21 @@ def archive_query(
             print_json(rows)
             return
         if not rows:
-            screen().print("nothing fits")
+            say("nothing fits")
             return
-        table = Table(*rows[0])
+        if kind is not None:
+            for row in rows:
+                say(f"{row['time'][:19]}  {row['sha256'][:12]}  {row['ivorn']}")
+            return
+        table = listing(
+            *map(name_column, ("campaign", "T0 (UTC)")),
+            *map(number_column, ("RA (deg)", "Dec (deg)")),
+            name_column("outcome"),
+        )
         for row in rows:
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
+            place = ("", "") if row["ra_deg"] is None else (f"{row['ra_deg']:.4f}", f"{row['dec_deg']:+.4f}")
+            time = (row["trigger_time"] or "")[:19].replace("T", " ")
+            table.add_row(row["campaign"], time, *place, row["outcome"] or "open")
         screen().print(table)
 
 
@@ -105,11 +115,11 @@ def archive_get(
             path = to / (_file_name(ids[0]) + ".xml")
             to.mkdir(parents=True, exist_ok=True)
             path.write_bytes(raw)
-            screen().print(str(path))
+            say(str(path))
             return
         problems = held.verify(what)
         for problem in problems:
-            screen().print(f"{problem.path}: {problem.what}", style="red", markup=False)
+            say(f"{problem.path}: {problem.what}", style="red")
         if problems:
             raise typer.Exit(FAILED)
         files = held.files(what)
@@ -117,9 +127,7 @@ def archive_get(
             target = to / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.location, target)
-        screen().print(
-            f"{len(files)} files, {sum(f.size_bytes for f in files) / 1e6:.1f} MB in {to.absolute()}"
-        )
+        say(f"{len(files)} files, {sum(f.size_bytes for f in files) / 1e6:.1f} MB in {to.absolute()}")
 
 
 def _file_name(packet: PacketId) -> str:

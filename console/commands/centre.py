@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +19,11 @@ from console.control import ask
 from console.errors import explained
 from console.report import report
 from console.showing import show_campaign
+from console.tables import NARROW, listing, name_column, number_column
 from followup.errors import ConfigurationError, FollowupError
 from followup.names import CSC
 from voevent.alert import Alert, build_alert
 from voevent.packet import SkyPosition
-
 
 _TRIGGER_ON = "give a FILE, or --burst with --ra and --dec, or --simulated"
 
@@ -137,26 +138,32 @@ def campaigns(state: StateOption, as_json: JsonOption = False) -> None:
         if not document:
             say("no campaign yet: followup trigger --help tells how they begin")
             return
-        table = Table(
-            Column("campaign", no_wrap=True),
-            "T0 (UTC)",
-            "position (deg)",
-            Column("outcome", no_wrap=True),
-            "tasks",
-            "why",
+        console = screen()
+        console.print(_campaigns(document, narrow=console.width < NARROW))
+
+
+def _campaigns(document: Sequence[dict[str, Any]], *, narrow: bool) -> Table:
+    where = () if narrow else (name_column("position (deg)"),)
+    table = listing(
+        name_column("campaign"),
+        name_column("T0 (UTC)"),
+        *where,
+        name_column("outcome"),
+        number_column("tasks"),
+        Column("why", ratio=1),
+    )
+    for one in document:
+        place = "" if one["ra_deg"] is None else f"{one['ra_deg']:.4f} {one['dec_deg']:+.4f}"
+        done = sum(task["outcome"] == "done" for task in one["tasks"])
+        table.add_row(
+            one["name"],
+            (one["trigger_time"] or "")[: 16 if narrow else 19].replace("T", " "),
+            *(() if narrow else (place,)),
+            one["outcome"] or "open",
+            f"{done}/{len(one['tasks'])}",
+            one["reason"],
         )
-        for one in document:
-            place = "" if one["ra_deg"] is None else f"{one['ra_deg']:.4f} {one['dec_deg']:+.4f}"
-            done = sum(task["outcome"] == "done" for task in one["tasks"])
-            table.add_row(
-                one["name"],
-                (one["trigger_time"] or "")[:19].replace("T", " "),
-                place,
-                one["outcome"] or "open",
-                f"{done}/{len(one['tasks'])}",
-                one["reason"],
-            )
-        screen().print(table)
+    return table
 
 
 def show(

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from console.commands.options import JsonOption, print_json, screen
 from console.errors import FAILED, explained
+from console.tables import listing
 from followup.errors import FollowupError
 from voevent.errors import InvalidError, VOEventError
 from voevent.notice import read_notice
@@ -76,11 +77,11 @@ def _parsed(file: Path) -> Packet:
 
 def _show(parsed: Packet) -> None:
     console = screen()
-    table = Table(show_header=False, box=None)
+    table = Table(Column(no_wrap=True), Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
     for name, value in _head(parsed).items():
         table.add_row(name, value)
     console.print(table)
-    values = Table("group", "name", "value", "unit")
+    values = listing("group", "name", Column("value", overflow="fold"), "unit")
     for param in parsed.params:
         values.add_row("", param.name, param.value, param.unit)
     for group in parsed.groups:
@@ -89,7 +90,7 @@ def _show(parsed: Packet) -> None:
     if values.row_count:
         console.print(values)
     for content in parsed.tables:
-        shown = Table(
+        shown = listing(
             *(f"{f.name} ({f.unit})" if f.unit else f.name for f in content.fields), title=content.name
         )
         for row in content.rows:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import psutil
@@ -79,17 +80,13 @@ def _start(where: State, arguments: list[str]) -> None:
     ConfigurationError
         When it ends instead, with the reason that it gave. Then nothing of it runs any more.
     """
-    where.servers.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = where.servers / "servers.log"
-    with log.open("ab") as output:
-        seen = output.tell()
-        child = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "console", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    child = subprocess.Popen(  # noqa: S603 - ourselves
+        [sys.executable, "-m", "console", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,  # until it is ready; a log could not be written on a full disk
+        start_new_session=True,
+    )
     try:
         ready = _wait_until_ready(where, child)
     except BaseException:
@@ -98,8 +95,9 @@ def _start(where: State, arguments: list[str]) -> None:
         child.wait(_DOWN_S)
         raise
     if not ready:
-        complaint = Complaint.found_in(log.read_bytes()[seen:].decode(errors="replace"))
-        raise ConfigurationError(complaint.message, hint=complaint.hint or f"read {log}")
+        _, said = child.communicate()
+        complaint = Complaint.found_in(said.decode(errors="replace"))
+        raise ConfigurationError(complaint.message, hint=complaint.hint or "try it with another --state")
 
 
 def _wait_until_ready(where: State, child: subprocess.Popen[bytes]) -> bool:
@@ -111,7 +109,7 @@ def _wait_until_ready(where: State, child: subprocess.Popen[bytes]) -> bool:
         if time.monotonic() > deadline:
             raise FollowupError(
                 f"the servers were not ready within {_UP_S:.0f} s",
-                hint=f"read {where.servers / 'servers.log'}, and try again",
+                hint=f"is this machine overloaded? The servers' logs are below {where.servers}",
             )
         time.sleep(0.05)
     return False
@@ -135,11 +133,19 @@ def servers(
         wanted = {name: port for name, port in given.items() if port}
         async with embedded(where, prefect=prefect, wanted=wanted) as found:
             await make_centre(where, found)
+            _speak_into(where.servers / "servers.log")
             mark_ready(where)
             await ending.wait()
 
     with explained():
         asyncio.run(stay())
+
+
+def _speak_into(log: Path) -> None:
+    """Have what this process still says go to a file: who started it listens no more."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, sys.stderr.fileno())
+    os.close(descriptor)
 
 
 def down(state: StateOption) -> None:

@@ -15,6 +15,7 @@ from console.enrolment import enrolled
 from console.errors import explained
 from console.servers import running
 from console.state import State, agent_lock
+from console.tables import listing, name_column, number_column
 from console.tenure import holder
 from followup.errors import ConfigurationError
 from followup.names import CSC, RELAY
@@ -48,30 +49,31 @@ def status(state: StateOption, as_json: JsonOption = False) -> None:
         if servers is None:
             say(f"the embedded servers of {where.root} do not run: {command(where, 'up')}")
         else:
-            say("servers: " + ", ".join(f"{name} {pid}" for name, pid in servers.items() if pid))
+            say("servers: " + ", ".join(f"{server} {pid}" for server, pid in servers.items() if pid))
         if document["sites"]:
             screen().print(_sites(document["sites"]))
 
 
 def _sites(sites: dict[str, dict[str, Any]]) -> Table:
-    table = Table("site", "process", "waiting", "expired", "quarantined", "more")
-    for name, site in sites.items():
+    counted = map(number_column, ("process", "waiting", "expired", "quarantined"))
+    table = listing(name_column("site"), *counted, "more")
+    for user, site in sites.items():
         if "waiting_for_receipt" not in site:
-            table.add_row(name, str(site["pid"] or "–"), "", "", "", site["more"])
+            table.add_row(user, str(site["pid"] or "–"), "", "", "", site["more"])
             continue
         counts = (site["waiting_for_receipt"], len(site["expired"]), site["quarantined"])
-        table.add_row(name, str(site["pid"]), *map(str, counts), _more(name, site["more"]))
+        table.add_row(user, str(site["pid"]), *map(str, counts), _more(user, site["more"]))
     return table
 
 
-def _more(name: str, more: dict[str, Any]) -> str:
+def _more(user: str, more: dict[str, Any]) -> str:
     """Put in words what else a site's agent says."""
-    if name == CSC:
+    if user == CSC:
         absent = [telescope for telescope, there in more.items() if not there]
         present = [telescope for telescope, there in more.items() if there]
         said = [f"hears of {', '.join(present)}"] if present else []
         return "; ".join([*said, *([f"not of {', '.join(absent)}"] if absent else [])])
-    if name == RELAY:
+    if user == RELAY:
         held = [f"{campaign} {count}" for campaign, count in more["in_custody"].items()]
         return "in custody: " + (", ".join(held) or "nothing")
     doing = f"observes {more['observing']}" if more["observing"] else "idle"
@@ -84,7 +86,7 @@ async def _document(where: State) -> dict[str, Any]:
     servers = None
     if found is not None:
         servers = {"servers": found["pid"], "prosody": found.get("prosody"), "prefect": found.get("prefect")}
-    folders = [where.root / name for name in (CSC, RELAY, *enrolled(where.csc))]
+    folders = [where.root / user for user in (CSC, RELAY, *enrolled(where.csc))]
     here = [folder for folder in folders if folder.is_dir()]
     answers = await asyncio.gather(*map(_ask, here))
     sites = {folder.name: answer for folder, answer in zip(here, answers, strict=True)}

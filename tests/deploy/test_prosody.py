@@ -102,6 +102,33 @@ async def test_accounts_come_and_go_while_it_runs(prosody: Prosody) -> None:
     assert accounts(prosody) == {f"csc@{DOMAIN}"}
 
 
+async def test_another_process_removes_accounts_through_the_running_server(
+    prosody: Prosody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prosody.start()
+    await prosody.add_account("gft-x")
+    command = Prosody(prosody.config)  # as `followup csc revoke` has it: it did not start the server
+    asked = []
+    control = command._control
+
+    async def listen(*arguments: str, stdin: str = "") -> tuple[int, str]:
+        asked.append(arguments[0])
+        return await control(*arguments, stdin=stdin)
+
+    monkeypatch.setattr(command, "_control", listen)
+    await command.remove_account("gft-x")
+    assert asked == ["shell"]  # the one way that ends the account's connections, too
+    assert accounts(prosody) == set()
+    prosody_pid = prosody.pid
+    assert prosody_pid is not None
+    os.kill(prosody_pid, signal.SIGKILL)  # leaves its socket behind
+    await prosody.stop()
+    await command.add_account("gft-x")
+    await command.remove_account("gft-x")
+    await prosody.start()
+    assert accounts(prosody) == set()
+
+
 async def test_accounts_come_and_go_while_it_is_down(prosody: Prosody) -> None:
     await prosody.add_account("gft-x")
     await prosody.add_account("csc")

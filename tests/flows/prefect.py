@@ -135,14 +135,14 @@ class Agent:
     def answer(self, what: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """Wait for the next thing it says, which must be this."""
         answer = self._answers.get(timeout=timeout_s)
-        assert what in answer
+        assert what in answer, answer
         return answer
 
     def silent(self) -> bool:
         return self._answers.empty()
 
     def follow(self, story: str, **facts: Any) -> dict[str, Any]:
-        facts = {"flow": "observe", "name": story, "tags": ["sb26112201"]} | facts
+        facts = {"flow": "observe", "subject": "sb26112201", "name": story, "tags": ["sb26112201"]} | facts
         self._command("follow", story, **facts)
         return self.answer("followed")
 
@@ -179,3 +179,4 @@ class Agent:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._answers.put(json.loads(line))
+        self._answers.put({"ended": "see teller.log"})

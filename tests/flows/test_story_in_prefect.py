@@ -89,15 +89,22 @@ def test_the_steps(prefect: Prefect, shown: dict[str, Any]) -> None:
 def test_the_logs(prefect: Prefect, shown: dict[str, Any]) -> None:
     def look() -> dict[str, dict[str, Any]] | None:
         lines = {line["message"]: line for line in prefect.logs(shown)}
-        return lines if {"a word on the whole", "a word on upload:t1", "called off"} <= lines.keys() else None
+        return (
+            lines
+            if {
+                f"sb26112201: {text}" for text in ("a word on the whole", "a word on upload:t1", "called off")
+            }
+            <= lines.keys()
+            else None
+        )
 
     lines = until(look)
     tasks = prefect.tasks(shown)
-    assert lines["a word on the whole"]["task_run_id"] is None
-    assert lines["a word on the whole"]["level"] == 20
-    assert lines["a word on upload:t1"]["task_run_id"] == tasks["upload t1"]["id"]
-    assert lines["a word on upload:t1"]["level"] == 30
-    assert lines["Closed: 2 of 2 tasks observed"]["task_run_id"] is None
+    assert lines["sb26112201: a word on the whole"]["task_run_id"] is None
+    assert lines["sb26112201: a word on the whole"]["level"] == 20
+    assert lines["sb26112201: a word on upload:t1"]["task_run_id"] == tasks["upload t1"]["id"]
+    assert lines["sb26112201: a word on upload:t1"]["level"] == 30
+    assert lines["sb26112201: Closed: 2 of 2 tasks observed"]["task_run_id"] is None
 
 
 def test_the_artifacts(prefect: Prefect, shown: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import astropy.units as u
@@ -57,8 +58,9 @@ def test_the_moon_stands_where_it_should_with_its_phase(time):
     place = SkyCoord(position.ra_deg, position.dec_deg, unit="deg")
     there = SkyCoord(exact.ra, exact.dec)
     assert place.separation(there).deg < 1.5
-    elongation = angle_deg(position, sun(time))
-    assert lit == pytest.approx((1 - SkyCoord(elongation, 0, unit="deg").cartesian.x.value) / 2, abs=0.05)
+    the_sun = get_sun(Time(time))
+    elongation = there.separation(SkyCoord(the_sun.ra, the_sun.dec))
+    assert lit == pytest.approx((1 - math.cos(elongation.rad)) / 2, abs=0.02)
 
 
 @pytest.mark.parametrize(

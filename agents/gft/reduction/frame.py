@@ -26,6 +26,7 @@ from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.image import Shape, SkyImage, ZeroPoint
 from agents.gft.reduction.profile import StarProfile
 from agents.gft.reduction.store import open_verified, write_atomically
+from voevent.packet import SkyPosition
 
 _RESERVED = re.compile(
     r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|EXTNAME|BZERO|BSCALE|BUNIT|CHECKSUM|DATASUM|COMMENT|HISTORY|END|"
@@ -81,6 +82,20 @@ class ReducedFrame:
     def usable(self) -> bool:
         """Whether sources on it can be measured."""
         return not self.problem
+
+    @property
+    def centre(self) -> SkyPosition:
+        """Where the middle of the frame looks.
+
+        Raises
+        ------
+        ReductionError
+            When the frame has no astrometric solution.
+        """
+        if self.wcs is None:
+            raise ReductionError(f"{self.path.name} has no astrometric solution: {self.problem}")
+        ra_deg, dec_deg = self.wcs.wcs.crval
+        return SkyPosition(ra_deg=float(ra_deg) % 360.0, dec_deg=float(dec_deg))
 
     def image(self) -> SkyImage:
         """Read the pixels.

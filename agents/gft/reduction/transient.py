@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.gft.reduction.apertures import measure
 from agents.gft.reduction.astrometry import to_pixels, to_sky
-from agents.gft.reduction.flux import limit_magnitude, measure_at
+from agents.gft.reduction.flux import limit_magnitude, measure_at, to_magnitude
 from agents.gft.reduction.image import Neighbours, SkyImage
 from agents.gft.reduction.profile import Floats
 from agents.gft.reduction.sources import background, detect
@@ -22,6 +22,8 @@ _PEAK_SIGMA = 3.5
 """Peaks of the matched filter that are looked at; the aperture decides."""
 _CATALOGUE_MARGIN_MAG = 0.3
 _LOOK_SIGMA = 4.0
+_LOSS_MAG = 0.07
+"""What centring on a noisy peak and nearby stars cost: half of the sources at the limit are found."""
 _PROBES = 400
 _LEAST_PROBES = 20
 
@@ -36,13 +38,10 @@ class Candidate:
         ICRS, with its 1-sigma radius.
     snr
         Significance against the measured noise of empty apertures.
-    mag
-        AB, for comparison between candidates; light curves are measured frame by frame.
     """
 
     position: SkyPosition
     snr: float
-    mag: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +66,7 @@ def search(
     noise_factor, typical_err = empty_sky(image, neighbours, circle, radius_deg)
     image = replace(image, noise_factor=noise_factor)
     depth = _catalogue_depth(stars, filter_name)
-    limit = min(limit_magnitude(DETECTION_SIGMA * typical_err, 1.0), depth)
+    limit = min(limit_magnitude(typical_err, DETECTION_SIGMA) - _LOSS_MAG, depth)
 
     sky = background(image.pixels, image.masked)
     found = detect(image.pixels - sky.level, sky.noise, image.shape.profile.fwhm_px, _PEAK_SIGMA)
@@ -85,8 +84,7 @@ def search(
         flux = measure_at(image, neighbours, position)
         if flux is None or not flux.starlike or flux.snr < DETECTION_SIGMA:
             continue
-        mag = limit_magnitude(flux.ujy, 1.0)
-        if mag > depth:
+        if to_magnitude(flux.ujy) > depth:
             continue
         error = np.hypot(0.6 * image.shape.profile.fwhm_px / flux.snr, 0.05) * scale
         candidates.append(
@@ -95,7 +93,6 @@ def search(
                     ra_deg=position.ra_deg, dec_deg=position.dec_deg, error_radius_deg=float(error)
                 ),
                 snr=flux.snr,
-                mag=mag,
             )
         )
     return Search(candidates=tuple(sorted(candidates, key=lambda c: -c.snr)), limit_mag=limit)

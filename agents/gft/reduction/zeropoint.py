@@ -21,6 +21,8 @@ _LEAST_SNR = 15.0
 _CROWDING = 0.02
 """Stars with more foreign light than this fraction in their aperture are not used."""
 _CLIP = 3.5
+_LEAST_SCATTER = 0.005
+"""What flat fields and undersampled stars always leave; the catalogue's own errors hide it."""
 _LONE_SCATTER = 0.03
 """Assumed scatter, in magnitudes, while there are too few stars to measure it."""
 
@@ -110,6 +112,7 @@ def _robust_mean(each: Floats, err: Floats) -> ZeroPoint:
         excess = np.sum(((each[keep] - mean) / spread[keep]) ** 2) / max(1, keep.sum() - 1)
         scatter = float(np.sqrt(max(0.0, scatter**2 + np.median(spread[keep]) ** 2 * (excess - 1.0))))
     weight = 1.0 / (err[keep] ** 2 + scatter**2)
+    scatter = max(scatter, _LEAST_SCATTER)
     return ZeroPoint(mag=mean, err=float(weight.sum() ** -0.5), scatter=scatter, stars=int(keep.sum()))
 
 

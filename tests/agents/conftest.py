@@ -1,0 +1,78 @@
+"""Sites to run campaigns with; what takes long to make is made once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents.csc.campaign
+import agents.gft.papers
+import agents.gft.planning
+from agents.gft.reduction import Masters, build_masters
+from followup.almanac import Almanac
+from followup.devices import FrameType
+from simulators.imager import Imager
+from simulators.sky import SimulatedSky
+from tests.agents.gft.reduction.observatory import small_telescope
+from tests.agents.world import CENTRE, T0, World
+
+
+@pytest.fixture(scope="session")
+def night() -> Almanac:
+    """The almanac of the telescope's site; tabulating takes a second."""
+    return Almanac.tabulate(small_telescope().site, T0 - timedelta(minutes=10), hours=60.0)
+
+
+@pytest.fixture(scope="session")
+def night_masters() -> Masters:
+    telescope = small_telescope()
+    imager, rng = Imager(telescope, SimulatedSky(3)), np.random.default_rng(7)
+    wanted = [(FrameType.BIAS, 0.0, "r")] * 3 + [(FrameType.DARK, 30.0, "r")] * 3
+    wanted += [(FrameType.FLAT, 2.0, name) for name in "rg" for _ in range(3)]
+    frames = [
+        imager.frame(
+            frame_type=kind, start=T0, exposure_s=exposure, filter_name=name, pointing=CENTRE, rng=rng
+        )
+        for kind, exposure, name in wanted
+    ]
+    return build_masters(frames, telescope.instrument)
+
+
+@pytest.fixture
+def plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than all the rest of a simulated night; one test looks at real pictures."""
+
+    def picture(*_args: Any, **_facts: Any) -> bytes:
+        return b"\x89PNG"
+
+    for module, names in {
+        agents.gft.papers: ("light_curve_figure", "finding_chart_figure", "sed_figure"),
+        agents.gft.planning: ("visibility_figure",),
+        agents.csc.campaign: ("light_curve_figure", "sed_figure"),
+    }.items():
+        for name in names:
+            monkeypatch.setattr(module, name, picture)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, night: Almanac, night_masters: Masters) -> AsyncIterator[World]:
+    """All sites running, without the store."""
+    world = World(tmp_path, model=small_telescope(), masters=night_masters, almanac=night)
+    await world.start()
+    yield world
+    await world.stop()
+
+
+@pytest.fixture
+async def whole_world(tmp_path: Path, night: Almanac, night_masters: Masters) -> AsyncIterator[World]:
+    """All sites running, and the store."""
+    world = World(tmp_path, model=small_telescope(), masters=night_masters, almanac=night)
+    await world.serve_files()
+    await world.start()
+    yield world
+    await world.stop()

@@ -1,0 +1,194 @@
+"""Agents that die at every step and go on from their journals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+import pytest
+
+from followup.campaign import What
+from tests.agents.world import CAMPAIGN, EXPOSURES, Fuse, World, alert
+from voevent.kinds import Kind, Outcome, ReceiptOutcome, StatusState, TaskOutcome, UploadState
+from voevent.parse import parse
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("plain_pictures")]
+
+GFT_STEPS = (
+    What.ACCEPTED,
+    What.PLANNED,
+    What.SLEWING,
+    What.EXPOSING,
+    What.EXPOSED,
+    What.EXPOSING,
+    What.EXPOSED,
+    What.TASK_ENDED,
+    What.MEASURED,
+    What.UPLOADING,
+    What.UPLOADED,
+    What.ARCHIVED,
+    What.EXPOSED,
+    What.TASK_ENDED,
+    What.MEASURED,
+    What.UPLOADING,
+    What.CLOSING,
+    What.CLOSED,
+)
+"""Entries at which the telescope's agent dies, one after the other, in one campaign."""
+
+
+def packets_of(world: World) -> Counter[str]:
+    """Kinds of packets of the campaign as the science centre holds them, with what tells them apart."""
+    archive = world.csc.archive
+    told: Counter[str] = Counter()
+    for record in archive.packets(CAMPAIGN):
+        raw = archive.raw(record.id)
+        assert raw is not None
+        packet = parse(raw)
+        match record.kind:
+            case Kind.UPLOAD:
+                told[f"{packet.param('dataset')} {packet.param('state')}"] += 1
+            case Kind.STATUS:
+                told[f"status {packet.param('state')}"] += 1
+            case Kind.RESULT:
+                told[f"{packet.param('product')}"] += 1
+            case Kind.TRIGGER | Kind.CLOSING:
+                told[record.kind] += 1
+            case _:
+                pass
+    return told
+
+
+async def check_complete(world: World) -> None:
+    """The campaign ended as one does in which nobody died."""
+    archive = world.csc.archive
+    campaign = archive.campaign(CAMPAIGN)
+    assert campaign.outcome is Outcome.COMPLETED
+    assert [(t.task, t.outcome, t.exposures) for t in campaign.tasks] == [
+        ("t1", TaskOutcome.DONE, 2),
+        ("t2", TaskOutcome.DONE, 2),
+    ]
+    assert archive.verify(CAMPAIGN) == []
+    assert archive.missing_packets(CAMPAIGN) == []
+    raws = {f"raw/{key}.fits.fz" for key in EXPOSURES}
+    assert raws <= {file.name for file in archive.files(CAMPAIGN)}
+    points = archive.photometry(CAMPAIGN)
+    assert {(p.task, p.filter) for p in points} == {("t1", "r"), ("t1", "g"), ("t2", "r")}
+    for entry in archive.ledger(CAMPAIGN):
+        assert entry.final is not None
+        assert entry.final.outcome is ReceiptOutcome.ACCEPTED
+    told = packets_of(world)
+    expected = {"trigger": 1, "closing": 1, f"status {StatusState.PLAN}": 1, "light-curve": 3}
+    expected |= {f"{d} {state}": 1 for d in ("t1", "t2", "logs") for state in UploadState}
+    assert {key: count for key, count in told.items() if key != "sed"} == expected
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_the_telescope_dies_at_every_step(whole_world: World, when: Literal["before", "after"]) -> None:
+    world = whole_world
+    gft = world.gft
+    gft.journal.fuse = Fuse(GFT_STEPS[0], when)
+    await world.trigger(alert())
+    for step in GFT_STEPS:
+        await gft.dies(Fuse(step, when))
+        await gft.start()
+    if when == "after":
+        # Nothing is left to be done, and the new agent knows it.
+        assert gft.agent.campaigns == {}
+    else:
+        assert (await gft.runner.ended()).name == "Closed"
+    assert (await world.csc.runner.ended()).name == "Closed"
+    await check_complete(world)
+    # Each time it died with an exposure announced or taken: the frame is on the disk, or was never begun.
+    assert gft.commands.count("camera.expose") == len(EXPOSURES)
+    assert set(await gft.begun()) == set(EXPOSURES)
+
+
+async def test_only_the_exposure_in_flight_is_repeated(whole_world: World) -> None:
+    world = whole_world
+    gft = world.gft
+    await world.trigger(alert())
+    await gft.dies_at("camera.expose")
+    await gft.start()
+    await gft.noted(What.EXPOSED, exposure=EXPOSURES[0])
+    await gft.dies_at("camera.expose")
+    await gft.start()
+    assert (await gft.runner.ended()).name == "Closed"
+    assert (await world.csc.runner.ended()).name == "Closed"
+    await check_complete(world)
+    begun = await gft.begun()
+    assert set(begun) == set(EXPOSURES)
+    assert sum(begun.values()) == len(EXPOSURES) + 2
+    assert gft.commands.count("camera.expose") == len(EXPOSURES) + 2
+
+
+@pytest.mark.parametrize("step", [What.STOPPED, What.TASK_ENDED, What.HALTED, What.UPLOADING, What.CLOSING])
+async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What) -> None:
+    world = whole_world
+    gft = world.gft
+    await world.trigger(alert())
+    # The first task is done, and its data are on their way, when the campaign is called off.
+    world.downloading.clear()
+    await gft.noted(What.EXPOSED, exposure=EXPOSURES[2])
+    gft.journal.fuse = Fuse(step)
+    await world.csc.agent.call_off(gft.agent.campaigns[CAMPAIGN].name, "not a burst")
+    await gft.dies(Fuse(step))
+    world.downloading.set()
+    await gft.start()
+    assert (await gft.runner.ended()).name == "Aborted"
+    assert (await world.csc.runner.ended()).name == "Aborted"
+    archive = world.csc.archive
+    assert [(t.task, t.outcome) for t in archive.campaign(CAMPAIGN).tasks] == [
+        ("t1", TaskOutcome.DONE),
+        ("t2", TaskOutcome.PARTIAL),
+    ]
+    assert {d.dataset: d.stored for d in archive.datasets(CAMPAIGN)} == {"t1": True, "t2": True, "logs": True}
+    names = {file.name for file in archive.files(CAMPAIGN)}
+    assert {f"raw/{key}.fits.fz" for key in EXPOSURES[:3]} <= names
+    told = packets_of(world)
+    assert told[f"status {StatusState.ABORT}"] == 1
+    assert told["closing"] == 1
+    assert gft.commands.count("camera.expose") <= len(EXPOSURES)
+
+
+async def test_the_centre_dies_before_it_answers(whole_world: World) -> None:
+    """Each dataset and the closing have got their interim receipt, and not yet the final one."""
+    world = whole_world
+    csc = world.csc
+    csc.journal.fuse = Fuse("receipt received")
+    await world.trigger(alert())
+    for when in ("after", "before", "after", "before"):
+        await csc.dies(Fuse("receipt received", when))
+        await csc.start()
+    assert (await world.gft.runner.ended()).name == "Closed"
+    assert (await csc.runner.ended()).name == "Closed"
+    await check_complete(world)
+    assert await world.gft.begun() == dict.fromkeys(EXPOSURES, 1)
+
+
+async def test_the_centre_dies_while_it_downloads(whole_world: World) -> None:
+    world = whole_world
+    world.downloading.clear()
+    await world.trigger(alert())
+    await world.gft.noted(What.UPLOADED, dataset="t1")
+    world.csc.journal.fuse = Fuse("receipt accepted", "before")
+    world.downloading.set()
+    await world.csc.dies(Fuse("receipt accepted", "before"))
+    await world.csc.start()
+    assert (await world.gft.runner.ended()).name == "Closed"
+    assert (await world.csc.runner.ended()).name == "Closed"
+    await check_complete(world)
+
+
+async def test_the_relay_dies_with_packets_in_custody(whole_world: World) -> None:
+    world = whole_world
+    relay = world.relay
+    relay.journal.fuse = Fuse("receipt relayed")
+    await world.trigger(alert())
+    for when in ("after", "before", "after"):
+        await relay.dies(Fuse("receipt relayed", when))
+        world.server.wipe()
+        await relay.start()
+    assert (await world.gft.runner.ended()).name == "Closed"
+    assert (await world.csc.runner.ended()).name == "Closed"
+    await check_complete(world)
