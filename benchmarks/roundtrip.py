@@ -10,12 +10,23 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.exchange import BARE, ECHO, TELESCOPE, PromptDesk, Site, elsewhere, opened, server, session, site
+from benchmarks.exchange import (
+    BARE,
+    ECHO,
+    TELESCOPE,
+    PromptDesk,
+    Site,
+    elsewhere,
+    opened,
+    server,
+    session,
+    site,
+)
 from benchmarks.table import row
 from followup.clock import WallClock
 from followup.names import CSC, RELAY
@@ -97,8 +108,16 @@ async def _commits(folder: Path) -> list[dict[str, Any]]:
     finally:
         os.close(file)
         journal.close()
-    return [row("durable commit of a note to the journal", commits, scale=_MS, unit="ms",
-                peer=writes, against="synchronised write to a file")]
+    return [
+        row(
+            "durable commit of a note to the journal",
+            commits,
+            scale=_MS,
+            unit="ms",
+            peer=writes,
+            against="synchronised write to a file",
+        )
+    ]
 
 
 class _Bare:
@@ -177,8 +196,13 @@ async def _two_agents(folder: Path) -> list[dict[str, Any]]:
             bare.append(await _rate(asks))
     return [
         row("bare stanzas, each with a receipt, pipelined", bare, unit="1/s"),
-        row("durably acknowledged packets between two agents, pipelined", acknowledged, unit="1/s",
-            peer=bare, against="bare stanzas with receipts"),
+        row(
+            "durably acknowledged packets between two agents, pipelined",
+            acknowledged,
+            unit="1/s",
+            peer=bare,
+            against="bare stanzas with receipts",
+        ),
     ]
 
 
@@ -206,8 +230,12 @@ async def _triggers(folder: Path) -> list[dict[str, Any]]:
     timed = partial(row, scale=_MS, unit="ms")
     return [
         timed("bare XMPP round trip of a trigger's bytes", bare),
-        timed("trigger: CSC's commit → telescope → relay → CSC's commit of the receipt", answered,
-              peer=bare, against="bare XMPP round trip"),
+        timed(
+            "trigger: CSC's commit → telescope → relay → CSC's commit of the receipt",
+            answered,
+            peer=bare,
+            against="bare XMPP round trip",
+        ),
     ]
 
 
@@ -222,9 +250,9 @@ async def _say(who: Site, content: Content, *, to: str = RELAY) -> Packet:
 
 async def _of_size(telescope: Site) -> Status:
     """Find a status whose packet has `BYTES` bytes, but for the digits of its number."""
-    sizes = [len((await _say(telescope, _status(length))).raw) for length in (100, 200)]
-    grows = (sizes[1] - sizes[0]) / 100
-    return _status(100 + round((BYTES - sizes[0]) / grows))
+    sizes = [len((await _say(telescope, _status(length))).raw) for length in (1000, 2000)]
+    grows = (sizes[1] - sizes[0]) / 1000
+    return _status(1000 + round((BYTES - sizes[0]) / grows))
 
 
 def _status(length: int) -> Status:

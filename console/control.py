@@ -48,30 +48,48 @@ class Control:
         self._folder = folder / "run"
         self._commands = commands
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Open the socket."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         (self._folder / _NAME).unlink(missing_ok=True)
         with _short_path(self._folder) as path:
-            self._server = await asyncio.start_unix_server(self._serve, path, limit=_LIMIT_BYTES)
+            self._server = await asyncio.start_unix_server(self._accept, path, limit=_LIMIT_BYTES)
 
     async def stop(self) -> None:
-        """Close the socket."""
-        if self._server is not None:
-            self._server.close()
-            (self._folder / _NAME).unlink(missing_ok=True)
+        """Close the socket, and hang up on who still waits for an answer."""
+        if self._server is None:
+            return
+        self._server.close()
+        (self._folder / _NAME).unlink(missing_ok=True)
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(ConnectionError):
+                await self._converse(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = json.loads(await asyncio.wait_for(reader.readline(), timeout=10.0))
             answer = await self._answer(request["command"], request.get("arguments", {}))
         except (ValueError, KeyError, TypeError, TimeoutError) as error:
             answer = {"error": f"not a command: {error}", "hint": ""}
-        with contextlib.suppress(ConnectionError):
-            writer.write(json.dumps(answer, default=str).encode() + b"\n")
-            await writer.drain()
-        writer.close()
+        writer.write(json.dumps(answer, default=str).encode() + b"\n")
+        await writer.drain()
 
     async def _answer(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         command = self._commands.get(name)
@@ -117,6 +135,8 @@ async def ask(folder: Path, command: str, *, timeout_s: float = 30.0, **argument
         ) from error
     finally:
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
     if not line:
         raise FollowupError(f"the agent of {folder.name} hung up on {command!r}", hint="look at its log")
     answer = json.loads(line)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from typing import Any
 
 import httpx
 import psutil
-from rich.console import Console
 
 from archive.archive import Archive
 from archive.errors import ArchiveError
@@ -25,7 +25,9 @@ from console.children import AgentProcess
 from console.control import ask
 from console.live import LiveView, sky_time
 from console.report import faults, report
+from console.screen import screen
 from console.servers import Servers, embedded
+from console.settings import SETTINGS
 from console.state import State, archive_files, archive_url
 from console.summary import print_summary
 from deploy.errors import DeployError
@@ -89,7 +91,7 @@ class Demo:
     def __init__(self, settings: DemoSettings) -> None:
         self.settings = settings
         self.state = settings.state
-        self.console = Console(highlight=False)
+        self.console = screen()
         self.clock = SkyClock(
             sky_epoch=datetime(2026, 1, 1, tzinfo=UTC),
             wall_epoch=WallClock().now(),
@@ -134,10 +136,16 @@ class Demo:
             known_telescope(name)
         if not self.settings.telescopes:
             raise ConfigurationError("no telescope is named", hint="--telescopes gft-spm,gft-jilin")
-        if (self.state.csc / "site.toml").exists():
+        if (self.state.csc / SETTINGS).exists():
             raise ConfigurationError(
                 f"{self.state.root} holds a demonstration already",
                 hint="give another --state, or delete that folder",
+            )
+        report_file = self.settings.json_file
+        if report_file and (report_file.is_dir() or not os.access(report_file.absolute().parent, os.W_OK)):
+            raise ConfigurationError(
+                f"the report cannot be written to {report_file}",
+                hint="give --json a file in a folder that exists and that you may write to",
             )
 
     async def _play(self) -> bool:

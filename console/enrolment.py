@@ -77,7 +77,7 @@ async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_por
     try:
         check_telescope(name)
     except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(str(error), hint="followup csc admit gft-NAME") from error
     if not (state.csc / SETTINGS).exists():
         raise ConfigurationError(f"{state.root} holds no science centre", hint="followup up makes one")
     folder = state.enrolments / name

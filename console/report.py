@@ -239,14 +239,16 @@ def _latency(campaign: CampaignRecord, ledger: Sequence[LedgerEntry]) -> tuple[l
     first = next((e for e in ledger if e.kind == "trigger" and e.sent is not None), None)
     if first is None or first.sent is None:
         return [], []
-    receipt = [(first.final.time - first.sent).total_seconds()] if first.final else []
+    if first.final is None:
+        return [], []
+    receipt_s = (first.final.time - first.sent).total_seconds()
     commanded = campaign.details.get("first_command_at")
-    if first.written is None or campaign.first_epoch is None:
-        return receipt, []
-    if (datetime.fromisoformat(campaign.first_epoch) - first.written).total_seconds() > _AT_ONCE_S:
-        return receipt, []
-    slew = [(datetime.fromisoformat(commanded) - first.sent).total_seconds()] if commanded else []
-    return receipt, slew
+    promised = first.final.details.get("first_epoch")
+    if commanded is None or promised is None or first.written is None:
+        return [receipt_s], []
+    if (datetime.fromisoformat(promised) - first.written).total_seconds() > _AT_ONCE_S:
+        return [receipt_s], []
+    return [receipt_s], [(datetime.fromisoformat(commanded) - first.sent).total_seconds()]
 
 
 def _median(values: Sequence[float]) -> float | None:

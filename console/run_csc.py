@@ -15,9 +15,10 @@ from console import settings
 from console.agent import Site, open_site, serve, watch_enrolments
 from console.enrolment import enrolled
 from console.state import archive_files, archive_url
-from followup.errors import FollowupError
+from followup.errors import ConfigurationError, FollowupError
 from followup.names import CSC, RELAY, CampaignName, topic_of
 from messaging.rules import Rules
+from transfer.session import check_keys
 from transfer.settings import SftpSettings
 
 
@@ -101,14 +102,24 @@ async def _serve(site: Site, folder: Path, archive: Archive, downloads: Download
 
 
 def sftp_settings(folder: Path, user: str, config: settings.Sftp) -> SftpSettings:
-    """Login of a site at the relay's store."""
-    return SftpSettings(
-        host=config.host,
-        port=config.port,
-        user=user,
-        key_file=folder / config.key_file,
-        host_key=(folder / config.host_key_file).read_text(encoding="utf-8").strip(),
-    )
+    """Give the login of a site at the relay's store.
+
+    Raises
+    ------
+    ConfigurationError
+        When a key is missing or is none, or the site's own can be read by others.
+    """
+    key_file, host_key_file = folder / config.key_file, folder / config.host_key_file
+    settings.secret(key_file)
+    try:
+        host_key = host_key_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{host_key_file}: {error.strerror}", hint="copy it from the enrolment"
+        ) from error
+    login = SftpSettings(host=config.host, port=config.port, user=user, key_file=key_file, host_key=host_key)
+    check_keys(login)
+    return login
 
 
 def _campaign(text: str) -> CampaignName:

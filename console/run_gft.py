@@ -46,6 +46,8 @@ async def run_gft(folder: Path) -> None:
 
 
 async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -> None:
+    # What is wrong with the settings must not take the minutes until the telescope is ready to show.
+    sftp = sftp_settings(folder, config.name, config.sftp)
     model = known_telescope(config.model)
     scenario = folder / config.scenario_file
     sky = SimulatedSky(read_scenario(scenario).seed)
@@ -69,7 +71,7 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
         masters=masters,
         journal=site.journal,
         author=site.author,
-        sftp=sftp_settings(folder, config.name, config.sftp),
+        sftp=sftp,
         runner=site.runner,
         folder=folder / "data",
         log_file=folder / "log.jsonl",

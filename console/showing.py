@@ -11,7 +11,7 @@ from rich.text import Text
 
 from archive.archive import Archive
 from archive.records import CampaignRecord, LedgerEntry
-from console.tables import NARROW, listing, name_column, number_column
+from console.screen import NARROW, listing, name_column, number_column
 from followup.names import RELAY
 from voevent.kinds import PhotometryPoint, ReceiptOutcome
 

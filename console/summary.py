@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
-from console.tables import listing, name_column, number_column
+from console.screen import listing, name_column, number_column
 
 
 def print_summary(document: Mapping[str, Any], console: Console) -> None:
@@ -19,13 +20,16 @@ def print_summary(document: Mapping[str, Any], console: Console) -> None:
     console.print(_campaigns(document))
     if document["photometry"]:
         console.print(_photometry(document))
-    console.print(_figures(document))
+    for what, said in _figures(document):
+        # One line each, however long: paths and commands can be copied.
+        console.print(f"{what:<20}{said}", markup=False, soft_wrap=True)
+    console.print()
     for fault in document["faults"]:
         console.print(f"✗ {fault}", style="red", markup=False)
     if not document["faults"]:
         console.print(
-            "✓ every packet has its final receipt, every file is archived with the right checksum, "
-            "every flow run ended as it should",
+            "✓ every packet has its final receipt, every file is archived with the right checksum"
+            + (", every flow run ended as it should" if document["flow_runs"] else ""),
             style="green",
         )
 
@@ -78,41 +82,36 @@ def _photometry(document: Mapping[str, Any]) -> Table:
     return table
 
 
-def _figures(document: Mapping[str, Any]) -> Table:
-    table = Table(Column(no_wrap=True), Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
+def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give what a line each says: its name, and the rest."""
     delays = [p["delay_s"] for p in document["packets"] if p["delay_s"] is not None]
     received = sum(bool(p["receipt"]) for p in document["packets"])
     spread = f", delay median {statistics.median(delays):.2f} s, worst {max(delays):.2f} s" if delays else ""
-    table.add_row("packets", f"{len(document['packets'])}, {received} with their receipt{spread}")
+    yield "packets", f"{len(document['packets'])}, {received} with their receipt{spread}"
     size = sum(f["bytes"] for f in document["files"])
     good = sum(f["verified"] for f in document["files"])
-    table.add_row("files", f"{good} of {len(document['files'])} verified, {size / 1e6:.1f} MB")
+    yield "files", f"{good} of {len(document['files'])} verified, {size / 1e6:.1f} MB"
     found = pulls(document)
     if found:
         within = sum(abs(pull) <= 3 for pull in found)
-        table.add_row(
-            "photometry", f"{within} of {len(found)} detections within 3 of their errors of the truth"
-        )
-    for name, value in document["latency_s"].items():
+        yield "photometry", f"{within} of {len(found)} detections within 3 of their errors of the truth"
+    for latency, value in document["latency_s"].items():
         if value is not None:
-            table.add_row(name.replace("_", " "), f"{value * 1000:.0f} ms")
-    table.add_row("wall time", f"{document['wall_s']:.0f} s")
-    table.add_row("memory", f"{document['peak_memory_bytes'] / 2**30:.2f} GiB, all processes together")
-    runs = document["flow_runs"]
+            yield latency.replace("_", " "), f"{value * 1000:.0f} ms"
+    yield "wall time", f"{document['wall_s']:.0f} s"
+    yield "memory", f"{document['peak_memory_bytes'] / 2**30:.2f} GiB, all processes together"
+    runs = Counter(f"{run['flow']} {run['state']}" for run in document["flow_runs"])
     if runs:
-        table.add_row("flow runs", ", ".join(sorted(f"{r['flow']} {r['name']}: {r['state']}" for r in runs)))
-    table.add_row("FITS files, plots", document["archive"])
+        yield "flow runs", ", ".join(f"{count} {run}" for run, count in sorted(runs.items()))
+    yield "FITS files, plots", document["archive"]
+    for what, pattern in (("a finding chart", "finding-chart-*.png"), ("a light curve", "light-curve-*.png")):
+        newest = _newest(Path(document["archive"]), pattern)
+        if newest:
+            yield what, newest
     state = document["state"]
-    table.add_row("look again", f"followup campaigns --state {state}")
+    yield "look again", f"followup campaigns --state {state}"
     if document["prefect_ui"]:
-        table.add_row("Prefect UI", f"{document['prefect_ui']} (followup up --state {state} brings it back)")
-    chart = _newest(Path(document["archive"]), "finding-chart-*.png")
-    if chart:
-        table.add_row("a finding chart", chart)
-    curve = _newest(Path(document["archive"]), "light-curve-*.png")
-    if curve:
-        table.add_row("a light curve", curve)
-    return table
+        yield "Prefect UI", f"{document['prefect_ui']} (followup up --state {state} brings it back)"
 
 
 def _newest(folder: Path, pattern: str) -> str:

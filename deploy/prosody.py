@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import socket
+import sqlite3
 from pathlib import Path
 
 from deploy.errors import DeployError, PortInUseError, ProgramMissingError, ServerFailedError
@@ -20,6 +21,8 @@ from deploy.prosody_config import ProsodyConfig
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _ADMIN_SOCKET = "admin.sock"
 _NO_SERVER = "Unable to connect to server"
+_DATABASE = "prosody.sqlite"
+"""As the configuration names it."""
 _READY_S = 15.0
 _STOP_S = 5.0
 _CONTROL_S = 30.0
@@ -98,6 +101,7 @@ class Prosody:
         for interface in self.config.interfaces:
             _check_free(interface, self.config.port)
         self._write_config()
+        _write_ahead(self.config.data / _DATABASE)
         seen = self._log_size()
         # setpriv asks the kernel to end Prosody with its parent; its own session keeps a Ctrl-C on our
         # terminal from stopping the server before the agents have said goodbye.
@@ -242,6 +246,20 @@ class Prosody:
             raise
         lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
         return process.returncode or 0, "; ".join(lines[-3:])
+
+
+def _write_ahead(database: Path) -> None:
+    """Have a database keep a log that is written ahead: one wait for the disk an item instead of several.
+
+    Prosody 0.12 has no setting for it; the database's file itself remembers it.
+
+    References
+    ----------
+    SQLite: Write-Ahead Logging, section 3 ("Activating And Configuring WAL Mode").
+    """
+    # What is wrong with the file, or its folder, Prosody tells when it starts.
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _program(name: str, *, package: str = "") -> str:

@@ -38,6 +38,9 @@ FLOWS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "relay": relay,
 }
 _RETRY_S = 5.0
+_HEAD_START_S = 0.5
+"""Starting a run keeps the interpreter busy for a good tenth of a second: the packets and the telescope of
+which the story tells go first."""
 _OPEN_STATES = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING, StateType.SCHEDULED]
 
 
@@ -57,17 +60,24 @@ class PrefectRunner:
         self._api_url = api_url
         self._loop = asyncio.new_event_loop()
         self._pending: set[asyncio.Task[None]] = set()
+        self._away = False
         self._tidied = False
         self._tidying = asyncio.Lock()
         self._thread = threading.Thread(target=self._serve, name="prefect", daemon=True)
         self._thread.start()
+        # At once, not with the first story: what an earlier process left is ended soon, and the client is
+        # warm when the telescope has other things to do.
+        self._call(lambda: self._spawn(self._server_answers()))
 
     def follow(self, story: Story) -> None:
         """Start showing a story; returns at once."""
         self._call(lambda: self._begin(story))
 
     async def settle(self, timeout_s: float) -> None:
-        """Wait until all stories begun so far are shown to their end, at most so long."""
+        """Wait until all stories begun so far are shown to their end, at most so long.
+
+        With the server away there is nothing to wait for.
+        """
         waiting = asyncio.run_coroutine_threadsafe(self._settle(timeout_s), self._loop)
         await asyncio.wrap_future(waiting)
 
@@ -97,11 +107,12 @@ class PrefectRunner:
         task.add_done_callback(self._pending.discard)
 
     async def _settle(self, timeout_s: float) -> None:
-        if self._pending:
+        if self._pending and not self._away:
             await asyncio.wait(set(self._pending), timeout=timeout_s)
 
     async def _show(self, story: Story) -> None:
         """Show a story in one flow run; in another one, which says so, if the first is lost."""
+        await asyncio.sleep(_HEAD_START_S)
         attempt = 1
         while True:
             await self._server_answers()
@@ -122,21 +133,22 @@ class PrefectRunner:
 
     async def _server_answers(self) -> None:
         """Return when the server is there; the first time, end what an earlier process left running."""
-        told = False
         async with httpx.AsyncClient(timeout=5.0) as client:
             while True:
                 try:
-                    if (await client.get(f"{self._api_url}/health")).is_success:
-                        break
-                except httpx.HTTPError as error:
-                    if not told:
+                    (await client.get(f"{self._api_url}/health")).raise_for_status()
+                    async with self._tidying:
+                        if not self._tidied:
+                            await self._end_orphans()
+                            self._tidied = True
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                    if not self._away:
                         log.warning("no Prefect server at %s (%s): going on without", self._api_url, error)
-                        told = True
-                await asyncio.sleep(_RETRY_S)
-        async with self._tidying:
-            if not self._tidied:
-                await self._end_orphans()
-                self._tidied = True
+                    self._away = True
+                    await asyncio.sleep(_RETRY_S)
+                else:
+                    self._away = False
+                    return
 
     async def _end_orphans(self) -> None:
         orphans = FlowRunFilter(

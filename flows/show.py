@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,9 @@ log = logging.getLogger(__name__)
 Steps = Mapping[str, Task[..., Any]]
 """The tasks of a flow by the kind of step: the part of a step's key before the colon."""
 
+_Lines = asyncio.Queue[Said | StepEnded]
+"""What is said about one step, until its end."""
+
 _CANCEL_POLL_S = 1.0
 _PROGRESS_EVERY_S = 2.0
 _STATE_TYPES = {
@@ -53,7 +57,7 @@ _STATE_TYPES = {
 }
 
 
-async def step_body(step: str) -> State[Any]:
+async def step_body(step: str) -> State[Any]:  # noqa: ARG001 - shown to people
     """Last as long as the step does, and end as it did: the body of every task.
 
     Parameters
@@ -61,18 +65,17 @@ async def step_body(step: str) -> State[Any]:
     step
         Key of the step in the story.
     """
-    channel = current.get()
-    watch = _watches[channel]
+    subject = current.get().story.subject
     logger = get_run_logger()
-    lines = watch.lines[step]
+    lines = _lines.get()
     while True:
         item = await lines.get()
         if isinstance(item, StepEnded):
             if item.message:
-                logger.info("%s: %s", channel.story.subject, item.message)
+                logger.info("%s: %s", subject, item.message)
             name = "Skipped" if item.state is StepState.SKIPPED else None
             return State(type=_STATE_TYPES[item.state], name=name, message=item.message or None)
-        logger.log(item.level, "%s: %s", channel.story.subject, item.text)
+        logger.log(item.level, "%s: %s", subject, item.text)
 
 
 def step(name: str) -> Task[..., Any]:
@@ -85,34 +88,32 @@ def step(name: str) -> Task[..., Any]:
 class _Watch:
     """What is being shown right now."""
 
-    lines: dict[str, asyncio.Queue[Said | StepEnded]] = field(default_factory=dict)
+    lines: dict[str, _Lines] = field(default_factory=dict)
     bars: dict[str, UUID] = field(default_factory=dict)
     bar_times: dict[str, float] = field(default_factory=dict)
 
 
-_watches: dict[Channel, _Watch] = {}
+_lines: ContextVar[_Lines] = ContextVar("lines")
+"""What the task called next is to show. A step begun twice is two tasks, which may start after both began."""
 
 
 async def show(steps: Steps) -> State[Any]:
     """Show the current channel's story until it ends; return the state that the flow run must end in.
 
-    Raises
-    ------
-    Exception
-        Whatever Prefect raises when its server stays away: `flows.runner` then shows the story anew.
+    Whatever Prefect raises when its server is away ends this run only: `flows.runner` shows the story anew.
     """
     channel = current.get()
-    watch = _watches[channel] = _Watch()
     run = FlowRunContext.get()
     if run is None or run.flow_run is None:
         raise MissingContextError("a story is shown inside a flow run")
     try:
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(_watch_for_cancel(run.flow_run.id, channel))
-            ended = await _relay_events(channel, watch, steps, group)
+            ended = await _relay_events(channel, _Watch(), steps, group)
             watcher.cancel()
-    finally:
-        del _watches[channel]
+    except ExceptionGroup as errors:
+        log.warning("Prefect lost sight of %s: %s", channel.story.name, errors.exceptions[0])
+        return State(type=StateType.CRASHED, message="the server was away; another run shows the same work")
     channel.shown = True
     return State(type=_STATE_TYPES[ended.state], name=ended.name, message=ended.message)
 
@@ -126,10 +127,10 @@ async def _relay_events(channel: Channel, watch: _Watch, steps: Steps, group: as
                     # Begun once more: what was shown under this key until now is over.
                     over = StepEnded(time=event.time, step=event.step, state=StepState.COMPLETED, message="")
                     watch.lines[event.step].put_nowait(over)
-                watch.lines[event.step] = asyncio.Queue()
+                lines = watch.lines[event.step] = asyncio.Queue()
                 task = steps[event.step.partition(":")[0]]
                 named = task.with_options(task_run_name=_plain(event.name), description=event.description)
-                group.create_task(_run(named, event.step))
+                group.create_task(_run(named, event.step, lines))
             case StepEnded() if event.step in watch.lines:
                 watch.lines[event.step].put_nowait(event)
             case Said() if event.step in watch.lines:
@@ -153,7 +154,8 @@ async def _relay_events(channel: Channel, watch: _Watch, steps: Steps, group: as
     raise AssertionError("a channel ends with Ended")
 
 
-async def _run(task: Task[..., Any], step: str) -> None:
+async def _run(task: Task[..., Any], step: str, lines: _Lines) -> None:
+    _lines.set(lines)
     await task(step, return_state=True)
 
 

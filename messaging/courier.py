@@ -153,9 +153,9 @@ class Courier:
             return self._intake.answer(tx, stored, answer)
 
         said = await self._journal.write(work)
+        self.wake()
         if said:
             answer.then()
-        self.wake()
         return said
 
     async def _arrived(self, arrival: Arrival) -> None:
@@ -248,9 +248,10 @@ class Courier:
         stored, content = matter.stored, matter.content
         if not isinstance(content, Receipt):
             answer = await self._desk.consider(matter.packet, matter.header, content)
-            if await self._journal.write(lambda tx: self._intake.decide(tx, stored, answer)):
-                answer.then()
+            decided = await self._journal.write(lambda tx: self._intake.decide(tx, stored, answer))
             self.wake()
+            if decided:
+                answer.then()
             return
         cited = await self._journal.read(lambda r: r.stored(content.cited))
         effect = await self._desk.noted(matter.packet, matter.header, content, cited)

@@ -170,14 +170,16 @@ class Sender:
             lambda r: outbox.due(r, destination, now=now, fresh_only=not there, limit=limit)
         )
         attempts: list[Attempt] = []
-        down: SessionDownError | None = None
-        for row, raw in rows:
-            try:
-                attempts.append(await self._hand_over(row, raw))
-            except SessionDownError as error:
-                down = error
-                break
-            if there and not self._there(destination):
+        down: BaseException | None = None
+        for first in range(0, len(rows), self._timing.window):
+            # Begun in order, and the stream keeps it; the service's answers are waited for together.
+            handed = await asyncio.gather(
+                *(self._hand_over(row, raw) for row, raw in rows[first : first + self._timing.window]),
+                return_exceptions=True,
+            )
+            attempts += [one for one in handed if isinstance(one, Attempt)]
+            down = next((one for one in handed if isinstance(one, BaseException)), None)
+            if down is not None or (there and not self._there(destination)):
                 break
         if attempts:
             await self._journal.write(lambda tx: outbox.attempted(tx, attempts))

@@ -21,6 +21,8 @@ class Timing:
     batch, pace_s
         After so many packets in a row to one destination, pause so long: a peer that was away for a day
         is not flooded.
+    window
+        So many packets are handed to the server before its answers are waited for.
     retry_s
         Time to wait after the server, or the disk, did not do its part.
     poll_s
@@ -36,6 +38,7 @@ class Timing:
     jitter: float = 0.2
     batch: int = 64
     pace_s: float = 0.05
+    window: int = 16
     retry_s: float = 5.0
     poll_s: float = 1.0
     sweep_s: float = 60.0

@@ -32,6 +32,18 @@ _KEEPALIVE_S = 15
 _JOIN_S = 5
 
 
+def check_keys(settings: SftpSettings) -> None:
+    """Make sure, before there is anything to transfer, that the keys of a login can be read.
+
+    Raises
+    ------
+    ConfigurationError
+        When the key file or the pinned host key cannot be.
+    """
+    _private_key(settings)
+    _pinned_key(settings)
+
+
 def open_session(settings: SftpSettings) -> paramiko.SFTPClient:
     """Connect, check the host key, log in and start SFTP (blocking).
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from archive.archive import Archive
 from archive.errors import ArchiveError, DatasetError
 from followup.clock import Clock
+from followup.errors import FollowupError
 from followup.names import CampaignName
 from messaging.desk import Answer
 from transfer.client import SftpStore
@@ -91,13 +92,14 @@ class Downloads:
         manifest = download_dataset(self._store, name.telescope, upload.manifest, folder, progress=tell)
         self.archive.store_dataset(str(name), manifest.to_bytes(), folder)
 
-    async def _wait(self, name: CampaignName, upload: Upload, error: Exception, wait_s: float) -> None:
+    async def _wait(self, name: CampaignName, upload: Upload, error: FollowupError, wait_s: float) -> None:
         log.warning(
-            "%s of %s cannot be fetched yet: %s; trying again in %.0f s",
+            "%s of %s cannot be fetched yet: %s; trying again in %.0f s%s",
             upload.dataset,
             name,
             error,
             wait_s,
+            f" ({error.hint})" if error.hint else "",
             extra={"campaign": str(name)},
         )
         await self.wall.sleep(wait_s)

@@ -221,9 +221,13 @@ class ObservingCampaign:
             return Plan.from_data(self.record.state.plan).tasks
         first = self.answer.acceptance.first_task if self.answer else None
         async with asyncio.TaskGroup() as group:
-            planning = group.create_task(self._make_plan())
             if first is not None and first.start <= self.bench.sky.now():
-                group.create_task(observing.head_start(first))
+                pointing = group.create_task(observing.head_start(first))
+                commanded = group.create_task(observing.commanded.wait())
+                # Planning computes hard: begun before, it would hold up the command to the mount.
+                await asyncio.wait({pointing, commanded}, return_when=asyncio.FIRST_COMPLETED)
+                commanded.cancel()
+            planning = group.create_task(self._make_plan())
         return planning.result()
 
     async def _make_plan(self) -> tuple[Task, ...]:

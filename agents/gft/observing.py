@@ -35,6 +35,11 @@ class Observing:
     ----------
     exposed
         Told of each frame that stands on disk.
+
+    Attributes
+    ----------
+    commanded
+        Set once the telescope has been told to move.
     """
 
     def __init__(self, bench: Bench, record: Record, exposed: Exposed) -> None:
@@ -42,6 +47,7 @@ class Observing:
         self.record = record
         self._exposed = exposed
         self._slews = 0
+        self.commanded = asyncio.Event()
 
     @property
     def target(self) -> SkyPosition:
@@ -127,6 +133,7 @@ class Observing:
         await self.record.note(
             What.SLEWING, task=task, target=where, wall_time=self.bench.wall.now().isoformat()
         )
+        self.commanded.set()
         try:
             await self.bench.observatory.point(target)
         except DeviceError as error:

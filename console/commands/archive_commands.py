@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from archive.records import Cone
-from console.commands.options import JsonOption, StateOption, print_json, say, screen, state_of
+from console.commands.options import JsonOption, StateOption, print_json, state_of
 from console.commands.reading import opened_archive
 from console.errors import FAILED, explained
-from console.tables import listing, name_column, number_column
+from console.screen import listing, name_column, number_column, say, screen
 from followup.errors import FollowupError
 from voevent.kinds import Kind, Outcome
 from voevent.packet import PacketId

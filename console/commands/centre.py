@@ -13,15 +13,15 @@ import typer
 from rich.table import Column, Table
 
 from console import settings
-from console.commands.options import JsonOption, StateOption, print_json, say, screen, state_of
-from console.commands.reading import opened_archive
+from console.commands.options import JsonOption, StateOption, print_json, state_of
+from console.commands.reading import opened_archive, read_packet
 from console.control import ask
 from console.errors import explained
 from console.report import report
+from console.screen import NARROW, listing, name_column, number_column, say, screen
 from console.showing import show_campaign
-from console.tables import NARROW, listing, name_column, number_column
 from followup.errors import ConfigurationError, FollowupError
-from followup.names import CSC
+from followup.names import CSC, check_burst
 from voevent.alert import Alert, build_alert
 from voevent.packet import SkyPosition
 
@@ -79,10 +79,10 @@ def trigger(
             raw = draw_into(where, now=now, seed=seed)
             drill = True
         elif file is not None:
-            raw = file.read_bytes()
+            raw = read_packet(file).raw
         elif ra is not None and dec is not None and burst:
             alert = Alert(
-                burst=burst,
+                burst=_burst(burst),
                 trigger_time=_time(trigger_time) if trigger_time else now,
                 date=now,
                 position=_position(ra, dec, error),
@@ -192,6 +192,13 @@ def _only(document: dict[str, Any], campaign: str) -> dict[str, Any]:
         if key in {"campaigns", "packets", "files", "photometry"}
     }
     return {"campaign": kept.pop("campaigns")[0], **kept}
+
+
+def _burst(name: str) -> str:
+    try:
+        return check_burst(name)
+    except ValueError as error:
+        raise FollowupError(str(error), hint="give another --burst") from error
 
 
 def _time(text: str) -> datetime:

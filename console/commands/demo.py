@@ -23,7 +23,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the bursts, the sky and the noise.")] = 1,
     time_scale: Annotated[
         float, typer.Option(min=1.0, max=2000.0, help="How many times faster sky time runs.")
-    ] = 240.0,
+    ] = 160.0,
     telescopes: Annotated[
         str, typer.Option(help="Simulated telescopes, separated by commas.")
     ] = "gft-spm,gft-jilin",
@@ -43,6 +43,10 @@ def demo(
     Starts an XMPP server, a Prefect server, a science centre, a relay and telescopes, each with a folder of
     its own; a burst goes off, the telescopes answer, observe, reduce, report and upload, and everything ends
     in the science centre's archive. It takes about 90 s and 2 GiB of memory; Ctrl-C ends all of it.
+
+    Most bursts would show a 1-m telescope nothing, or not rise at all. The first burst is therefore drawn
+    until it can be observed at once by one telescope and never by another (if they stand far enough apart),
+    and fades within hours from well seen to an upper limit. Further bursts (`--bursts`) are as they come.
 
     - `followup demo --keep` leaves everything running, to look around in the Prefect UI and with
       `followup campaigns`, `followup show`, `followup status` (with the same `--state`)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from console.state import State, default_state
 
@@ -24,9 +23,6 @@ StateOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-
-
-_WIDE = 160
 
 
 class LogFormat(StrEnum):
@@ -62,20 +58,6 @@ def state_of(path: Path) -> State:
 def print_json(document: Any) -> None:
     """Print JSON on standard output, unadorned."""
     print(json.dumps(document, indent=1, default=str, ensure_ascii=False))
-
-
-def screen() -> Console:
-    """Return the console for people; it drops colours by itself where there are none."""
-    console = Console(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        # A file or a pipe has no edge: nothing need be cut.
-        console.width = _WIDE
-    return console
-
-
-def say(text: str, *, style: str = "") -> None:
-    """Print a sentence for people. Long lines are not broken: commands and paths in them can be copied."""
-    screen().print(text, style=style, markup=False, soft_wrap=True)
 
 
 def command(where: State, words: str) -> str:

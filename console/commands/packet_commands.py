@@ -9,22 +9,17 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from console.commands.options import JsonOption, print_json, screen
+from console.commands.options import JsonOption, print_json
+from console.commands.reading import read_packet
 from console.errors import FAILED, explained
-from console.tables import listing
-from followup.errors import FollowupError
-from voevent.errors import InvalidError, VOEventError
+from console.screen import listing, screen
+from voevent.errors import InvalidError
 from voevent.notice import read_notice
 from voevent.packet import Packet
-from voevent.parse import parse
 from voevent.read import kind_of, read
 from voevent.validate import violations
 
 packet = typer.Typer(no_args_is_help=True, help="Look at VOEvent packets: alerts and those of campaigns.")
-
-
-class BadPacketError(FollowupError):
-    """A file holds no packet that can be read."""
 
 
 FileArgument = Annotated[Path, typer.Argument(help="A file with one packet.")]
@@ -37,7 +32,7 @@ def packet_show(file: FileArgument, as_json: JsonOption = False) -> None:
     VOEvent 1.1, 2.0 and 2.1 are read, of any author; `--json` has the packet's exact text too.
     """
     with explained():
-        parsed = _parsed(file)
+        parsed = read_packet(file)
         if as_json:
             document = dataclasses.asdict(parsed)
             document["raw"] = parsed.raw.decode("utf-8", "replace")
@@ -53,7 +48,7 @@ def packet_validate(file: FileArgument, as_json: JsonOption = False) -> None:
     A packet need not be valid to be read: `followup packet show` tells what is tolerated.
     """
     with explained():
-        parsed = _parsed(file)
+        parsed = read_packet(file)
         found = violations(parsed.raw)
         if as_json:
             print_json({"ivorn": parsed.ivorn, "valid": not found, "violations": list(found)})
@@ -65,14 +60,6 @@ def packet_validate(file: FileArgument, as_json: JsonOption = False) -> None:
             screen().print(f"{parsed.ivorn} is valid VOEvent 2.0", style="green")
         if found:
             raise typer.Exit(FAILED)
-
-
-def _parsed(file: Path) -> Packet:
-    raw = file.read_bytes()
-    try:
-        return parse(raw)
-    except VOEventError as error:
-        raise BadPacketError(f"{file}: {error}", hint="whoever wrote it must mend it") from error
 
 
 def _show(parsed: Packet) -> None:

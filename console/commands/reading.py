@@ -1,13 +1,48 @@
-"""Opening the science centre's archive for commands that only read it."""
+"""Opening what commands only read: packets in files, and the science centre's archive."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from archive.archive import Archive
 from console import settings
 from console.state import State, archive_files, archive_url
+from followup.errors import FollowupError
+from voevent.errors import OversizedError, VOEventError
+from voevent.packet import MAX_PACKET_BYTES, Packet
+from voevent.parse import parse
+
+_MEND = "is it a VOEvent? Then its author must mend it"
+
+
+class BadPacketError(FollowupError):
+    """A file holds no packet that can be read."""
+
+
+def read_packet(file: Path) -> Packet:
+    """Read the packet in a file.
+
+    Raises
+    ------
+    BadPacketError
+        When it cannot be parsed.
+    OSError
+        When the file cannot be read.
+    """
+    with file.open("rb") as opened:
+        # One byte more than is taken in is enough to see that there is too much.
+        raw = opened.read(MAX_PACKET_BYTES + 1)
+    try:
+        return parse(raw)
+    except OversizedError as error:
+        size = file.stat().st_size
+        raise BadPacketError(
+            f"{file}: a packet of {size} bytes is more than the limit of {MAX_PACKET_BYTES}", hint=_MEND
+        ) from error
+    except VOEventError as error:
+        raise BadPacketError(f"{file}: {error}", hint=_MEND) from error
 
 
 @contextlib.contextmanager

@@ -14,9 +14,10 @@ from typing import Annotated
 import psutil
 import typer
 
-from console.commands.options import PrefectOption, StateOption, command, say, state_of
+from console.commands.options import PrefectOption, StateOption, command, state_of
 from console.enrolment import make_centre
 from console.errors import Complaint, explained
+from console.screen import say
 from console.servers import EMBEDDED, HOST, embedded, mark_ready, ports_of, running, running_pid
 from console.state import State
 from followup.errors import ConfigurationError, FollowupError

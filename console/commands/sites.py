@@ -18,11 +18,11 @@ from console.commands.options import (
     VerboseOption,
     command,
     print_json,
-    say,
     state_of,
 )
 from console.enrolment import admit_telescope, enrolled, install_enrolment, revoke_telescope
 from console.errors import explained
+from console.screen import say
 from console.servers import DOMAIN, ports_of
 from console.settings import SETTINGS
 from console.state import State, agent_lock

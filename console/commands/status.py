@@ -9,13 +9,13 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from console.commands.options import JsonOption, StateOption, command, print_json, say, screen, state_of
+from console.commands.options import JsonOption, StateOption, command, print_json, state_of
 from console.control import ask
 from console.enrolment import enrolled
 from console.errors import explained
+from console.screen import listing, name_column, number_column, say, screen
 from console.servers import running
 from console.state import State, agent_lock
-from console.tables import listing, name_column, number_column
 from console.tenure import holder
 from followup.errors import ConfigurationError
 from followup.names import CSC, RELAY

@@ -40,6 +40,9 @@ _LOG = logging.getLogger(__name__)
 _MOST_WAITING = 2000
 """Arrivals held for the courier; what comes while it is so far behind is dropped, and will be sent again."""
 
+_MOST_TOGETHER = 64
+"""Arrivals given to the courier that are not committed yet."""
+
 
 async def _ignore(_arrival: Arrival) -> None:
     """Take no arrivals: the session of a command that only looks after topics."""
@@ -253,13 +256,32 @@ class XmppSession:
         self._topics.note(arrival)
 
     async def _deliver(self) -> None:
-        while True:
-            arrival = await self._arrivals.get()
-            try:
-                await self.on_arrival(arrival)
-            except Exception:  # noqa: BLE001 - whatever the courier's fault, the next packet must get through
-                # Not committed, so not answered: its sender will send it again.
-                _LOG.exception("an arrival from %s was not committed", arrival.sender)
+        """Give arrivals to the courier in their order, some before the last ones are committed.
+
+        One after the other, each would wait for the disk by itself; those that wait together share a commit.
+        """
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                arrival = await self._arrivals.get()
+                if len(under_way) >= _MOST_TOGETHER:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                task = asyncio.create_task(
+                    self._deliver_one(arrival), name=f"xmpp arrival of {self.settings.user}"
+                )
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _deliver_one(self, arrival: Arrival) -> None:
+        try:
+            await self.on_arrival(arrival)
+        except Exception:  # noqa: BLE001 - whatever the courier's fault, the next packet must get through
+            # Not committed, so not answered: its sender will send it again.
+            _LOG.exception("an arrival from %s was not committed", arrival.sender)
 
     async def _live(self, stream: Stream) -> None:
         """Tend the connection and replace it whenever it is lost, until that is vain."""

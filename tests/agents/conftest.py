@@ -25,12 +25,12 @@ from tests.agents.world import CENTRE, T0, World
 @pytest.fixture(scope="session")
 def night() -> Almanac:
     """The almanac of the telescope's site; tabulating takes a second."""
-    return Almanac.tabulate(small_telescope().site, T0 - timedelta(minutes=10), hours=60.0)
+    return Almanac.tabulate(small_telescope(320).site, T0 - timedelta(minutes=10), hours=60.0)
 
 
 @pytest.fixture(scope="session")
 def night_masters() -> Masters:
-    telescope = small_telescope()
+    telescope = small_telescope(320)
     imager, rng = Imager(telescope, SimulatedSky(3)), np.random.default_rng(7)
     wanted = [(FrameType.BIAS, 0.0, "r")] * 3 + [(FrameType.DARK, 30.0, "r")] * 3
     wanted += [(FrameType.FLAT, 2.0, name) for name in "rg" for _ in range(3)]
@@ -62,7 +62,7 @@ def plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def world(tmp_path: Path, night: Almanac, night_masters: Masters) -> AsyncIterator[World]:
     """All sites running, without the store."""
-    world = World(tmp_path, model=small_telescope(), masters=night_masters, almanac=night)
+    world = World(tmp_path, model=small_telescope(320), masters=night_masters, almanac=night)
     await world.start()
     yield world
     await world.stop()
@@ -71,7 +71,7 @@ async def world(tmp_path: Path, night: Almanac, night_masters: Masters) -> Async
 @pytest.fixture
 async def whole_world(tmp_path: Path, night: Almanac, night_masters: Masters) -> AsyncIterator[World]:
     """All sites running, and the store."""
-    world = World(tmp_path, model=small_telescope(), masters=night_masters, almanac=night)
+    world = World(tmp_path, model=small_telescope(320), masters=night_masters, almanac=night)
     await world.serve_files()
     await world.start()
     yield world

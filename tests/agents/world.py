@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,7 +68,7 @@ GFT = "gft-spm"
 CAMPAIGN = f"{BURST}.{GFT}"
 AUTHORITY = "followup"
 TIMING = Timing(
-    first_s=1.0, cap_s=2.0, slow_first_s=2.0, slow_cap_s=4.0, retry_s=0.2, poll_s=0.2, sweep_s=1.0
+    first_s=0.4, cap_s=2.0, slow_first_s=1.0, slow_cap_s=4.0, retry_s=0.2, poll_s=0.2, sweep_s=1.0
 )
 EXPOSURES = ("t1-r-001", "t1-g-002", "t2-r-001", "t2-r-002")
 """All exposures of the strategy."""
@@ -167,10 +167,17 @@ class UnsaidError(Exception):
 
 @dataclass(frozen=True)
 class Fuse:
-    """A process dies when this is written into its journal: just before the commit, or just after it."""
+    """A process dies when one of these is written into its journal: just before the commit, or after it."""
 
-    what: str
+    whats: Collection[str]
     when: Literal["before", "after"] = "after"
+
+    def burns(self, heard: Sequence[str]) -> str:
+        """What of all that was heard is fatal; empty when nothing is."""
+        return next((what for what in heard if what in self.whats), "")
+
+
+SAFE = Fuse(())
 
 
 class _Ear:
@@ -197,36 +204,40 @@ class MortalJournal(Journal):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.fuse: Fuse | None = None
+        self.fuse = SAFE
+        self.died_of = ""
         self.died = asyncio.Event()
         self.buried = asyncio.Event()
 
-    def die(self) -> None:
-        self.died.set()
-
     async def write(self, work: Callable[[Transaction], T]) -> T:
         await self._if_dead()
-        fuse, deadly = self.fuse, False
+        fuse, fatal = self.fuse, ""
 
         def heard(transaction: Transaction) -> T:
-            nonlocal deadly
+            nonlocal fatal
             ear: Any = _Ear(transaction)
             value = work(ear)
-            deadly = fuse is not None and fuse.what in ear.heard
-            if deadly and fuse is not None and fuse.when == "before":
+            fatal = fuse.burns(ear.heard)
+            if fatal and fuse.when == "before":
                 raise UnsaidError
             return value
 
         try:
             value = await super().write(heard)
         except UnsaidError:
-            self.die()
+            self.die(fatal)
             await self._if_dead()
             raise
-        if deadly:
-            self.die()
+        if fatal:
+            self.die(fatal)
         await self._if_dead()
         return value
+
+    def die(self, of: str) -> None:
+        """Write and read nothing any more."""
+        if not self.died.is_set():
+            self.died_of = of
+            self.died.set()
 
     async def read(self, query: Callable[..., T]) -> T:
         await self._if_dead()
@@ -271,7 +282,7 @@ class Process:
         self.world = world
         self.folder = world.folder / self.user
         self.folder.mkdir()
-        self.runner = Stories()
+        self.runner: Stories
         self.journal: MortalJournal
         self.session: MemorySession
         self.courier: Courier
@@ -280,10 +291,12 @@ class Process:
     def author(self) -> Author:
         return Author(site=self.user, authority=AUTHORITY, sky=self.world.sky)
 
-    def open(self, desk: Callable[[], Desk]) -> None:
+    def open(self, desk: Callable[[], Desk], fuse: Fuse) -> None:
         """Open the journal, and make the courier for the desk that is made then."""
+        self.runner = Stories()
         store = Store(self.folder / "journal.sqlite", wall=self.world.wall, max_packet_bytes=MAX_PACKET_BYTES)
         self.journal = MortalJournal(store)
+        self.journal.fuse = fuse
         self.session = self.world.server.session(self.user)
         self.courier = Courier(
             site=self.user,
@@ -298,7 +311,7 @@ class Process:
             timing=TIMING,
         )
 
-    async def start(self) -> None:
+    async def start(self, fuse: Fuse = SAFE) -> None:
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -310,7 +323,7 @@ class Process:
 
     async def kill(self) -> None:
         """End as kill -9 does: nothing more is said or written, nothing put in order."""
-        self.journal.die()
+        self.journal.die("a signal")
         self.session.break_off()
         self.journal.buried.set()
         tasks = self.abandon()
@@ -323,11 +336,11 @@ class Process:
     def release(self) -> None:
         self.journal.close()
 
-    async def dies(self, fuse: Fuse) -> None:
-        """Wait until the process dies of this, and bury it."""
-        self.journal.fuse = fuse
+    async def dies(self) -> str:
+        """Wait until the process dies; bury it, and say what it died of."""
         await self.journal.died.wait()
         await self.kill()
+        return self.journal.died_of
 
     async def entries(self) -> list[Entry]:
         return await self.journal.read(lambda reader: reader.entries(CAMPAIGN))
@@ -337,11 +350,11 @@ class Csc(Process):
     user = CSC
     rules = Rules.for_csc(lambda: (GFT,))
 
-    async def start(self) -> None:
+    async def start(self, fuse: Fuse = SAFE) -> None:
         self.archive = await asyncio.to_thread(
             Archive.open, f"sqlite:///{self.folder / 'archive.sqlite'}", self.folder / "files"
         )
-        self.open(self._make)
+        self.open(self._make, fuse)
         await self.agent.start(self.courier)
         await self.courier.start()
 
@@ -391,8 +404,8 @@ class Relay(Process):
     user = RELAY
     rules = Rules.for_relay(lambda: (GFT,))
 
-    async def start(self) -> None:
-        self.open(self._make)
+    async def start(self, fuse: Fuse = SAFE) -> None:
+        self.open(self._make, fuse)
         await self.agent.start()
         await self.courier.start()
 
@@ -442,8 +455,8 @@ class Gft(Process):
         )
         write_scenario(Scenario(seed=3, bursts=(burst,)), self.folder / "sky.json")
 
-    async def start(self) -> None:
-        self.open(self._make)
+    async def start(self, fuse: Fuse = SAFE) -> None:
+        self.open(self._make, fuse)
         self.bench.wake = self.courier.wake
         await self.agent.start()
         await self.courier.start()
@@ -513,7 +526,7 @@ class Gft(Process):
 
         async def fault() -> None:
             del self.faults[command]
-            self.journal.die()
+            self.journal.die(command)
             await self.journal.buried.wait()
             raise DeviceError(command, "nobody is there any more")
 

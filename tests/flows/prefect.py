@@ -46,17 +46,16 @@ class Prefect:
         self._loop = asyncio.Runner()
         self._server = PrefectServer(folder, port=free_port())
         self._client = httpx.Client(base_url=self._server.api_url, timeout=30.0)
+        self._ready = False
 
     @property
     def api_url(self) -> str:
         return self._server.api_url
 
     def start(self) -> None:
-        self._loop.run(self._start())
-
-    async def _start(self) -> None:
-        await self._server.start()
-        await self._server.ready()
+        """Start it; the first question waits until it answers."""
+        self._loop.run(self._server.start())
+        self._ready = False
 
     def kill(self) -> None:
         assert self._server.pid is not None
@@ -69,6 +68,9 @@ class Prefect:
         self._loop.close()
 
     def ask(self, path: str, **body: Any) -> Any:
+        if not self._ready:
+            self._loop.run(self._server.ready())
+            self._ready = True
         answer = self._client.post(path, json=body)
         assert answer.is_success, answer.text
         return answer.json()
@@ -93,6 +95,12 @@ class Prefect:
         found = self.ask("/task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
         assert len({task["name"] for task in found}) == len(found)
         return {task["name"]: task for task in found}
+
+    def settled_tasks(self, run: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
+        """The same, when all have ended: their states reach the server as events, a little later."""
+        tasks = self.tasks(run)
+        ended = all(task["state_type"] not in {"PENDING", "RUNNING"} for task in tasks.values())
+        return tasks if ended else None
 
     def logs(self, run: dict[str, Any]) -> list[dict[str, Any]]:
         wanted = {"flow_run_id": {"any_": [run["id"]]}}
@@ -130,7 +138,7 @@ class Agent:
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        self.answer("ready")
+        self._ready = False
 
     def answer(self, what: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """Wait for the next thing it says, which must be this."""
@@ -158,6 +166,8 @@ class Agent:
         self.close()
 
     def close(self) -> None:
+        if self._log.closed:
+            return
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -171,6 +181,9 @@ class Agent:
             self._log.close()
 
     def _command(self, command: str, *args: Any, **facts: Any) -> None:
+        if not self._ready:  # Prefect's import takes seconds, in which others may begin
+            self.answer("ready")
+            self._ready = True
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([command, args, facts]) + "\n")
         self._process.stdin.flush()

@@ -34,20 +34,20 @@ def test_absent_at_first_and_killed_later(prefect: Prefect, agent: Agent) -> Non
     agent.tell("before the server", "begin", "slew:t1", "slew")
     agent.tell("before the server", "end", "slew:t1")
     agent.tell("before the server", "finish", state="completed", name="Closed", message="long ago")
-    assert agent.settle(0.5)["settled"] == pytest.approx(0.5, abs=0.4)
+    assert agent.settle(0.5)["settled"] < 2.0, "there is nothing to wait for"
 
     prefect.start()
     run = prefect.run("before the server", "Closed")
-    assert prefect.tasks(run)["slew"]["state"]["name"] == "Completed"
+    assert until(lambda: prefect.settled_tasks(run))["slew"]["state"]["name"] == "Completed"
 
     agent.follow("through an outage")
     agent.tell("through an outage", "begin", "slew:t1", "slew")
     prefect.run("through an outage", "Running")
     prefect.kill()
     assert agent.follow("in the outage")["seconds"] < 0.05
-    for step in ("slew:t1", "expose:t1-r"):
+    for step, title in (("slew:t1", "expose once"), ("expose:t1-r", "expose again")):
         agent.tell("through an outage", "end", step)
-        agent.tell("through an outage", "begin", "expose:t1-r", "expose")
+        agent.tell("through an outage", "begin", "expose:t1-r", title)
     agent.tell("through an outage", "finish", state="failed", name="Failed", message="the shutter is stuck")
     agent.tell("in the outage", "finish", state="completed", name="Declined", message="too low")
     prefect.start()
@@ -59,8 +59,18 @@ def test_absent_at_first_and_killed_later(prefect: Prefect, agent: Agent) -> Non
         ended = all(run["state"]["type"] in {"FAILED", "CRASHED"} for run in runs)
         return runs if ended and runs[-1]["state"]["name"] == "Failed" else None
 
-    runs = until(look, 120.0)
-    assert runs[-1]["state"]["message"] == "the shutter is stuck"
-    assert all("shown again" in run["name"] for run in runs[1:])
+    *lost, shown = until(look)
+    assert shown["state"]["message"] == "the shutter is stuck"
+    tasks = until(lambda: prefect.settled_tasks(shown))
+    assert {name: task["state"]["name"] for name, task in tasks.items()} == {
+        "slew": "Completed",
+        "expose once": "Completed",
+        "expose again": "Failed",
+    }
+    if lost:
+        assert "shown again" in shown["name"]
+    for run in lost:
+        assert run["state"]["type"] == "CRASHED"
+        assert "another run" in run["state"]["message"]
     assert agent.settle()["settled"] < 30.0
     assert agent.silent(), "an outage cancels nothing"

@@ -52,6 +52,9 @@ def shown(prefect: Prefect, agent: Agent) -> dict[str, Any]:
         agent.tell(name, "begin", step, title, f"About {step}.")
         agent.tell(name, "say", f"a word on {step}", step=step, level=30)
         agent.tell(name, "end", step, state=state, message=message)
+    for number in (1, 2):
+        agent.tell(name, "begin", "wait:t1", f"wait, time {number}")
+    agent.tell(name, "end", "wait:t1", state="completed", message="it is time")
     agent.tell(name, "begin", "report:t1-r", "report t1-r")
     agent.tell(name, "say", "a word on the whole")
     agent.tell(name, "show", "plan", "Plan", table=[{"task": "t1", "filters": "r g"}])
@@ -74,12 +77,14 @@ def test_the_run(prefect: Prefect, shown: dict[str, Any]) -> None:
 
 
 def test_the_steps(prefect: Prefect, shown: dict[str, Any]) -> None:
-    tasks = prefect.tasks(shown)
+    tasks = until(lambda: prefect.settled_tasks(shown))
     assert {name: (task["state"]["type"], task["state"]["name"]) for name, task in tasks.items()} == {
         "slew to 95.0 +40.0 (braces)": ("COMPLETED", "Completed"),
         "t1: expose 2 × 20 s in r": ("COMPLETED", "Skipped"),
         "t1: measure 2 frames in r": ("FAILED", "Failed"),
         "upload t1": ("CANCELLED", "Cancelled"),
+        "wait, time 1": ("COMPLETED", "Completed"),  # ended when it was begun again
+        "wait, time 2": ("COMPLETED", "Completed"),
         "report t1-r": ("COMPLETED", "Completed"),  # ended with the whole
     }
     assert tasks["t1: measure 2 frames in r"]["state"]["message"] == "no star was found"
@@ -109,7 +114,7 @@ def test_the_logs(prefect: Prefect, shown: dict[str, Any]) -> None:
 
 def test_the_artifacts(prefect: Prefect, shown: dict[str, Any]) -> None:
     artifacts = prefect.artifacts(shown)
-    at = "sb26112201-gft-jilin"
+    at = "observe-sb26112201-gft-jilin"
     assert set(artifacts) == {f"{at}-plan", f"{at}-visibility", f"{at}-note", f"{at}-exposures-t1"}
     assert artifacts[f"{at}-plan"]["type"] == "table"
     assert json.loads(artifacts[f"{at}-plan"]["data"]) == [{"task": "t1", "filters": "r g"}]
@@ -121,15 +126,17 @@ def test_the_artifacts(prefect: Prefect, shown: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flow", "state", "name", "kind"),
+    ("flow", "ending"),
     [
-        ("observe", "failed", "Failed", "FAILED"),
-        ("observe", "cancelled", "Aborted", "CANCELLED"),
-        ("follow-up", "completed", "Declined", "COMPLETED"),
-        ("relay", "completed", "Relieved", "COMPLETED"),
+        ("observe", ("failed", "Failed", "FAILED")),
+        ("observe", ("interrupted", "Interrupted", "CRASHED")),
+        ("follow-up", ("cancelled", "Aborted", "CANCELLED")),
+        ("follow-up", ("completed", "Declined", "COMPLETED")),
+        ("relay", ("completed", "Relieved", "COMPLETED")),
     ],
 )
-def test_how_a_run_ends(prefect: Prefect, agent: Agent, flow: str, state: str, name: str, kind: str) -> None:
+def test_how_a_run_ends(prefect: Prefect, agent: Agent, flow: str, ending: tuple[str, str, str]) -> None:
+    state, name, kind = ending
     story = f"the {flow} that is {name}"
     agent.follow(story, flow=flow)
     agent.tell(story, "finish", state=state, name=name, message="so it ended")
@@ -154,19 +161,21 @@ def test_cancelling_a_run_reaches_the_work(prefect: Prefect, agent: Agent, asked
     agent.settle()
     run = prefect.run(story)
     assert run["state"]["type"] == "CANCELLED"
-    assert prefect.tasks(run)["expose"]["state"]["type"] == "CANCELLED"
+    assert until(lambda: prefect.settled_tasks(run))["expose"]["state"]["type"] == "CANCELLED"
     assert agent.silent(), "it is told once"
 
 
 def test_what_an_earlier_process_left_running(
     prefect: Prefect, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for site in ("gft-spm", "gft-lasilla"):
-        earlier = Agent(tmp_path / site, site, prefect.api_url)
-        earlier.follow(f"orphan of {site}")
+    sites = ("gft-spm", "gft-lasilla")
+    earlier = [Agent(tmp_path / f"earlier-{site}", site, prefect.api_url) for site in sites]
+    for agent, site in zip(earlier, sites, strict=True):
+        request.addfinalizer(agent.close)
+        agent.follow(f"orphan of {site}")
         prefect.run(f"orphan of {site}", "Running")
-        earlier.kill()
-    later = Agent(tmp_path / "gft-spm", "gft-spm", prefect.api_url)
+        agent.kill()
+    later = Agent(tmp_path / "later", "gft-spm", prefect.api_url)
     request.addfinalizer(later.close)
     later.follow("successor")
     prefect.run("successor", "Running")

@@ -1,0 +1,203 @@
+"""How soon a telescope answers and moves: real processes, from the commit of a trigger on.
+
+The embedded servers, the science centre, the relay and one simulated telescope, each started as a person
+starts it. Bursts go off one after another, each somewhere the telescope can point at once; the campaign is
+called off as soon as it has begun, so that the telescope is free for the next one. The times of commits are
+read from the science centre's archive; that of the first command is when the telescope's agent logged that
+the intention is durable, right before it told the mount.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from archive.archive import Archive
+from benchmarks.table import row
+from console import enrolment, simulation
+from console.children import AgentProcess
+from console.control import ask
+from console.servers import Servers, embedded
+from console.state import State, archive_files, archive_url
+from followup.clock import SkyClock, WallClock
+from followup.names import CSC, RELAY
+
+BURSTS = 9
+"""In each condition of the Prefect server."""
+
+RECEIPT_GOAL_MS = 100.0
+COMMAND_GOAL_MS = 200.0
+
+_TELESCOPE = "gft-spm"
+_SEED = 1
+_RATE = 20.0
+"""The agent takes its calibration frames first, some minutes of sky time."""
+_PATIENCE_S = 120.0
+_ENDING_S = 10.0
+_POLL_S = 0.05
+_MS = 1000.0
+
+
+def run() -> list[dict[str, Any]]:
+    """Measure; returns rows with name, value, p99, unit, ratio, against and runs.
+
+    Raises
+    ------
+    FollowupError
+        When an agent ends, or a burst does not lead to a campaign.
+    TimeoutError
+        When nothing comes of a burst.
+    """
+    return asyncio.run(_run())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Stage:
+    """What is running.
+
+    Attributes
+    ----------
+    commands
+        When the telescope was first told to move, by campaign.
+    """
+
+    state: State
+    servers: Servers
+    clock: SkyClock
+    commands: dict[str, datetime]
+
+
+async def _run() -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as name:
+        async with _running(State(Path(name))) as stage:
+            first = [await _burst(stage, 0)]
+            played = {"its first burst": first, **await _conditions(stage)}
+            async with asyncio.timeout(_PATIENCE_S):
+                return await asyncio.to_thread(_rows, stage, played)
+
+
+async def _conditions(stage: _Stage) -> dict[str, list[str]]:
+    """Play bursts with the Prefect server up, stalled and gone; give the campaigns' names."""
+    server = stage.servers.prefect
+    if server is None or server.pid is None:
+        raise RuntimeError("there is no Prefect server")
+    numbers = iter(range(1, 1 + 3 * BURSTS))
+    played = {"Prefect up": [await _burst(stage, next(numbers)) for _ in range(BURSTS)]}
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        played["Prefect stalled"] = [await _burst(stage, next(numbers)) for _ in range(BURSTS)]
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    await server.stop()
+    played["Prefect down"] = [await _burst(stage, next(numbers)) for _ in range(BURSTS)]
+    return played
+
+
+@contextlib.asynccontextmanager
+async def _running(state: State) -> AsyncIterator[_Stage]:
+    wall = WallClock()
+    start = simulation.play(_SEED, [_TELESCOPE], bursts=1).start
+    clock = SkyClock(sky_epoch=start, wall_epoch=wall.now(), rate=_RATE, wall=wall)
+    sky = {"sky_epoch": clock.sky_epoch, "wall_epoch": clock.wall_epoch, "rate": clock.rate}
+    async with embedded(state) as servers, contextlib.AsyncExitStack() as stack:
+        await enrolment.make_centre(state, servers, sky=sky)
+        enrolled = await enrolment.admit_telescope(
+            state, servers.prosody, _TELESCOPE, sftp_port=servers.ports.sftp
+        )
+        prefect = {"api_url": f"{servers.prefect_url}/api"}
+        content = {"model": _TELESCOPE, "devices": "simulated", "prefect": prefect, "sky": sky}
+        enrolment.install_enrolment(enrolled, state.telescope(_TELESCOPE), content)
+        simulation.write_sky(state.telescope(_TELESCOPE), simulation.empty_sky(_SEED))
+        commands = {RELAY: ("relay", "run"), CSC: ("csc", "run"), _TELESCOPE: ("gft", "run", _TELESCOPE)}
+        moved: dict[str, datetime] = {}
+
+        def listen(_site: str, line: dict[str, Any]) -> None:
+            if line.get("event") == "campaign.slewing":
+                moved.setdefault(line["campaign"], datetime.fromisoformat(line["time"]))
+
+        agents = [
+            AgentProcess(site, arguments, state=state.root, listen=listen)
+            for site, arguments in commands.items()
+        ]
+        for agent in agents:
+            stack.push_async_callback(agent.stop, _ENDING_S)
+            await agent.start()
+        await asyncio.gather(*(agent.online() for agent in agents))
+        if servers.prefect is not None:
+            await servers.prefect.ready()
+
+        async def present() -> bool:
+            there: dict[str, bool] = await ask(state.csc, "telescopes")
+            return there[_TELESCOPE]
+
+        await _until(present)
+        yield _Stage(state=state, servers=servers, clock=clock, commands=moved)
+
+
+async def _burst(stage: _Stage, number: int) -> str:
+    """Have a burst go off, and its campaign called off once the telescope moves; give its name."""
+    state, telescope = stage.state, stage.state.telescope(_TELESCOPE)
+    # Bursts are named by the last two digits of the second in which they are drawn: no name twice.
+    now = stage.clock.now().replace(microsecond=0)
+    drawn = now - timedelta(seconds=(int(now.timestamp()) - number) % 100)
+    raw = await asyncio.to_thread(simulation.draw_into, state, now=drawn, seed=_SEED + number)
+    alert = base64.b64encode(raw).decode("ascii")
+    [made] = await ask(state.csc, "trigger", alert=alert, telescopes=[_TELESCOPE], drill=True)
+
+    async def observing() -> bool:
+        return made["campaign"] in stage.commands
+
+    async def idle() -> bool:
+        return not (await ask(telescope, "telescope"))["campaigns"]
+
+    await _until(observing)
+    await ask(state.csc, "call-off", campaign=made["campaign"], reason="measured")
+    await _until(idle)
+    return str(made["campaign"])
+
+
+async def _until(done: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(_PATIENCE_S):
+        while not await done():  # noqa: ASYNC110 - the condition is in another process; bounded
+            await asyncio.sleep(_POLL_S)
+
+
+def _rows(stage: _Stage, played: dict[str, list[str]]) -> list[dict[str, Any]]:
+    rows = []
+    url = archive_url(stage.state.csc, "")
+    with Archive.open(url, archive_files(stage.state.csc), migrate=False) as archive:
+        for condition, names in played.items():
+            receipts, commands = [], []
+            for name in names:
+                sent, receipted = _commits(archive, name)
+                receipts.append((receipted - sent).total_seconds())
+                commands.append((stage.commands[name] - sent).total_seconds())
+            rows += [
+                row(f"trigger's commit → its receipt's commit at the CSC, {condition}", receipts,
+                    scale=_MS, unit="ms", goal=RECEIPT_GOAL_MS),
+                row(f"trigger's commit → first command to the telescope, {condition}", commands,
+                    scale=_MS, unit="ms", goal=COMMAND_GOAL_MS),
+            ]  # fmt: skip
+    return rows
+
+
+def _commits(archive: Archive, name: str) -> tuple[datetime, datetime]:
+    """Times at which a campaign's first trigger and its final receipt were committed at the science centre."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        for entry in archive.ledger(name):
+            if entry.kind == "trigger" and entry.sent is not None and entry.final is not None:
+                return entry.sent, entry.final.time
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the trigger of {name} has no final receipt in the archive")
+        time.sleep(_POLL_S)

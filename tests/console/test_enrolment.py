@@ -1,0 +1,187 @@
+"""Making the centre, admitting telescopes and revoking them; interrupted, and begun again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import asyncssh
+import pytest
+
+from console import enrolment, settings
+from console.enrolment import admit_telescope, enrolled, install_enrolment, make_centre, relay_store
+from console.servers import Ports, Servers
+from console.settings import CscSettings, RelaySettings, TelescopeSettings
+from console.state import State
+from deploy.prosody import Prosody
+from followup.errors import ConfigurationError
+
+WRITES = 10
+"""So many files are written, flushed to the disk, while a centre is made."""
+PORTS = Ports(xmpp=15222, sftp=12222, prefect=14200)
+
+
+class Accounts:
+    """Stands in for Prosody: the accounts on it, and how often each was given a password."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, int] = {}
+        self.config = SimpleNamespace(port=PORTS.xmpp, domain="followup.localhost")
+
+    async def add_account(self, user: str) -> str:
+        self.made[user] = self.made.get(user, 0) + 1
+        return f"secret-{user}-{self.made[user]}"
+
+    async def remove_account(self, user: str) -> None:
+        self.made.pop(user, None)
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    return Accounts()
+
+
+@pytest.fixture
+def servers(accounts: Accounts, tmp_path: Path) -> Servers:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text("a certificate", encoding="utf-8")
+    prosody = cast("Prosody", accounts)
+    return Servers(prosody=prosody, prefect=None, prefect_url="http://p", ports=PORTS, ca_file=ca_file)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state")
+
+
+def admit(state: State, accounts: Accounts, name: str) -> Path:
+    return asyncio.run(admit_telescope(state, cast("Prosody", accounts), name, sftp_port=PORTS.sftp))
+
+
+def revoke(state: State, accounts: Accounts, name: str) -> None:
+    asyncio.run(enrolment.revoke_telescope(state, cast("Prosody", accounts), name))
+
+
+def key(path: Path) -> asyncssh.SSHKey:
+    return asyncssh.read_private_key(path)
+
+
+def test_the_centre_is_made_once(state: State, servers: Servers, accounts: Accounts) -> None:
+    asyncio.run(make_centre(state, servers))
+    csc, relay = settings.read(CscSettings, state.csc), settings.read(RelaySettings, state.relay)
+    assert (csc.xmpp.port, csc.sftp.port, relay.xmpp.port, relay.sftp_port) == (15222, 12222, 15222, 12222)
+    assert csc.prefect.api_url == "http://p/api"
+    assert settings.secret(state.csc / "password") == "secret-csc-1"
+    assert relay_store(state.relay).authorises("csc", key(state.csc / "id_ed25519"))
+    host_key = key(state.relay / "host_key").export_public_key()
+    assert (state.csc / "relay_host_key.pub").read_bytes() == host_key
+    asyncio.run(make_centre(state, servers))
+    assert accounts.made == {"csc": 1, "csc-ftp": 1}
+
+
+def test_secrets_can_be_read_by_their_owner_only(state: State, servers: Servers, accounts: Accounts) -> None:
+    asyncio.run(make_centre(state, servers))
+    admit(state, accounts, "gft-spm")
+    secret = [p for p in state.root.rglob("*") if p.name in {"password", "id_ed25519", "host_key"}]
+    assert len(secret) == 6
+    assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
+    assert all(folder.stat().st_mode & 0o077 == 0 for folder in (state.csc, state.relay))
+
+
+def test_ports_and_prefect_may_change(state: State, servers: Servers) -> None:
+    asyncio.run(make_centre(state, servers))
+    moved = Ports(xmpp=25222, sftp=22222, prefect=1)
+    asyncio.run(
+        make_centre(
+            state,
+            Servers(
+                prosody=servers.prosody, prefect=None, prefect_url="", ports=moved, ca_file=servers.ca_file
+            ),
+        )
+    )
+    csc, relay = settings.read(CscSettings, state.csc), settings.read(RelaySettings, state.relay)
+    assert (csc.xmpp.port, csc.sftp.port, relay.xmpp.port, relay.sftp_port) == (25222, 22222, 25222, 22222)
+    assert csc.prefect.api_url == ""
+
+
+@pytest.mark.parametrize("writes", range(WRITES + 1))
+def test_interrupted_anywhere_it_is_finished_the_next_time(
+    state: State, servers: Servers, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(range(writes))
+
+    def full_after_some(_descriptor: int) -> None:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full_after_some)
+        with contextlib.suppress(OSError, ConfigurationError):
+            asyncio.run(make_centre(state, servers))
+            assert writes >= WRITES
+    asyncio.run(make_centre(state, servers))
+    settings.read(CscSettings, state.csc)
+    settings.read(RelaySettings, state.relay)
+    assert relay_store(state.relay).authorises("csc", key(state.csc / "id_ed25519"))
+    assert (state.csc / "relay_host_key.pub").read_bytes() == (state.relay / "host_key.pub").read_bytes()
+    assert not list(state.root.rglob(".*.*"))
+
+
+def test_a_telescope_is_admitted_and_set_up(state: State, servers: Servers, accounts: Accounts) -> None:
+    asyncio.run(make_centre(state, servers))
+    folder = admit(state, accounts, "gft-spm")
+    assert enrolled(state.csc) == enrolled(state.relay) == ("gft-spm",)
+    site = state.telescope("gft-spm")
+    install_enrolment(folder, site, {"model": "gft-spm"})
+    read = settings.read(TelescopeSettings, site)
+    assert (read.name, read.xmpp.port, read.sftp.port) == ("gft-spm", 15222, 12222)
+    assert settings.secret(site / "password") == "secret-gft-spm-1"
+    store = relay_store(state.relay)
+    assert store.authorises("gft-spm", key(site / "id_ed25519"))
+    assert not store.authorises("csc", key(site / "id_ed25519"))
+
+
+def test_admitted_again_it_has_new_secrets(state: State, servers: Servers, accounts: Accounts) -> None:
+    asyncio.run(make_centre(state, servers))
+    old = key(admit(state, accounts, "gft-spm") / "id_ed25519")
+    folder = admit(state, accounts, "gft-spm")
+    assert (folder / "password").read_text(encoding="utf-8") == "secret-gft-spm-2\n"
+    assert not relay_store(state.relay).authorises("gft-spm", old)
+    assert enrolled(state.csc) == ("gft-spm",)
+
+
+def test_revoked_it_is_out_and_its_data_stay(state: State, servers: Servers, accounts: Accounts) -> None:
+    asyncio.run(make_centre(state, servers))
+    old = key(admit(state, accounts, "gft-spm") / "id_ed25519")
+    data = relay_store(state.relay).home("gft-spm") / "frame.fits"
+    data.write_bytes(b"x")
+    revoke(state, accounts, "gft-spm")
+    assert enrolled(state.csc) == enrolled(state.relay) == ()
+    assert "gft-spm" not in accounts.made
+    assert not relay_store(state.relay).authorises("gft-spm", old)
+    assert not (state.enrolments / "gft-spm").exists()
+    assert data.exists()
+    with pytest.raises(ConfigurationError, match="gft-spm is not enrolled here"):
+        revoke(state, accounts, "gft-spm")
+
+
+def test_what_cannot_be_admitted(state: State, servers: Servers, accounts: Accounts) -> None:
+    with pytest.raises(ConfigurationError, match="holds no science centre"):
+        admit(state, accounts, "gft-spm")
+    asyncio.run(make_centre(state, servers))
+    for name in ("spm", "gft-", "gft-../x", "csc", "gft-SPM"):
+        with pytest.raises(ConfigurationError, match="not a telescope's name"):
+            admit(state, accounts, name)
+    assert set(accounts.made) == {"csc", "csc-ftp"}
+
+
+def test_what_is_no_enrolment(state: State, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is not an enrolment") as error:
+        install_enrolment(tmp_path / "none", state.telescope("gft-spm"), {})
+    assert "followup csc admit" in error.value.hint
+    assert not state.root.exists()
