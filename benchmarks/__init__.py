@@ -1,1 +1,1 @@
-"""Measured figures, as ratios against peers; each module offers `run` and is runnable by itself."""
+"""Measured figures, as ratios against peers or goals; each module offers `run`: ``python -m benchmarks``."""

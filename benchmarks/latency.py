@@ -32,7 +32,7 @@ from console.state import State, archive_files, archive_url
 from followup.clock import SkyClock, WallClock
 from followup.names import CSC, RELAY
 
-BURSTS = 9
+BURSTS = 7
 """In each condition of the Prefect server."""
 
 RECEIPT_GOAL_MS = 100.0
@@ -45,6 +45,8 @@ _RATE = 20.0
 _PATIENCE_S = 120.0
 _ENDING_S = 10.0
 _POLL_S = 0.05
+_QUIET_S = 4.0
+"""Before each burst: what its forerunner's campaign left to be shown in Prefect is then done."""
 _MS = 1000.0
 
 
@@ -147,6 +149,7 @@ async def _running(state: State) -> AsyncIterator[_Stage]:
 async def _burst(stage: _Stage, number: int) -> str:
     """Have a burst go off, and its campaign called off once the telescope moves; give its name."""
     state, telescope = stage.state, stage.state.telescope(_TELESCOPE)
+    await asyncio.sleep(_QUIET_S)
     # Bursts are named by the last two digits of the second in which they are drawn: no name twice.
     now = stage.clock.now().replace(microsecond=0)
     drawn = now - timedelta(seconds=(int(now.timestamp()) - number) % 100)
@@ -192,7 +195,7 @@ def _rows(stage: _Stage, played: dict[str, list[str]]) -> list[dict[str, Any]]:
 
 
 def _commits(archive: Archive, name: str) -> tuple[datetime, datetime]:
-    """Times at which a campaign's first trigger and its final receipt were committed at the science centre."""
+    """Look up when a campaign's first trigger and its final receipt were committed at the science centre."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         for entry in archive.ledger(name):

@@ -7,10 +7,12 @@ round trip and its peer alternate, so that whatever else the machine does is in 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import tempfile
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,11 +48,13 @@ from voevent.kinds import (
 from voevent.packet import Packet, PacketId, SkyPosition
 
 PACKETS = 200
-PIPELINED = 500
+PIPELINED = 200
 ROUNDS = 3
 BYTES = 4096
 
 _CAMPAIGN = f"sb26112201.{TELESCOPE}"
+_CAMPAIGNS = tuple(f"sb261122{number:02d}.{TELESCOPE}" for number in range(1, 21))
+"""Packets of one campaign are dealt with one after the other: many at once are those of many campaigns."""
 _WARM_UP = 10
 _ANSWER_S = 30.0
 _PIPELINE_S = 120.0
@@ -101,9 +105,7 @@ async def _commits(folder: Path) -> list[dict[str, Any]]:
             os.fdatasync(file)
             writes.append(time.perf_counter() - begun)
             begun = time.perf_counter()
-            await journal.write(
-                lambda tx, number=number: tx.note(_CAMPAIGN, "note", {"n": number}, time=wall.now())
-            )
+            await journal.write(partial(_note, number=number, time=wall.now()))
             commits.append(time.perf_counter() - begun)
     finally:
         os.close(file)
@@ -118,6 +120,10 @@ async def _commits(folder: Path) -> list[dict[str, Any]]:
             against="synchronised write to a file",
         )
     ]
+
+
+def _note(transaction: Transaction, *, number: int, time: datetime) -> None:
+    transaction.note(_CAMPAIGN, "note", {"number": number}, time=time)
 
 
 class _Bare:
@@ -239,9 +245,9 @@ async def _triggers(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-async def _say(who: Site, content: Content, *, to: str = RELAY) -> Packet:
+async def _say(who: Site, content: Content, *, to: str = RELAY, campaign: str = _CAMPAIGN) -> Packet:
     def work(transaction: Transaction) -> Packet:
-        return who.author.compose(transaction, _CAMPAIGN, content, to=ToUser(to), drill=True)
+        return who.author.compose(transaction, campaign, content, to=ToUser(to), drill=True)
 
     packet = await who.journal.write(work)
     who.courier.wake()
@@ -275,14 +281,15 @@ def _trigger(revision: int) -> Trigger:
 async def _pipelined(who: Site, desk: PromptDesk, content: Content) -> float:
     """Return packets a second, from the first's being written to the last's final receipt."""
 
-    async def one() -> None:
-        packet = await _say(who, content)
+    async def one(campaign: str) -> None:
+        packet = await _say(who, content, campaign=campaign)
         await desk.awaited(packet.id, ReceiptOutcome.ACCEPTED)
 
-    return await _rate([one() for _ in range(PIPELINED)])
+    campaigns = itertools.islice(itertools.cycle(_CAMPAIGNS), PIPELINED)
+    return await _rate([one(campaign) for campaign in campaigns])
 
 
-async def _rate(works: list[Awaitable[None]]) -> float:
+async def _rate(works: Sequence[Awaitable[None]]) -> float:
     begun = time.perf_counter()
     async with asyncio.timeout(_PIPELINE_S):
         await asyncio.gather(*works)

@@ -1,7 +1,7 @@
 """How fast files move: our client against OpenSSH's `sftp`, to the same sshd in the same run.
 
 Every figure includes the login and, on our side, SHA-256 of every byte, temporary names and the sync to
-disk. Medians of interleaved rounds. Run with ``python -m benchmarks.sftp``; takes less than a minute.
+disk. Medians of interleaved rounds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -64,7 +63,7 @@ Times = dict[tuple[str, str], list[float]]
 
 
 def run() -> list[dict[str, Any]]:
-    """Measure; returns rows with name, value, unit, ratio and against.
+    """Measure; returns rows with name, value, p99, unit, ratio, against and runs.
 
     Raises
     ------
@@ -99,9 +98,11 @@ def _row(name: str, value: float, unit: str, speed_ratio: float) -> dict[str, An
     return {
         "name": name,
         "value": round(value, 3),
+        "p99": None,
         "unit": unit,
         "ratio": round(speed_ratio, 2),
-        "against": PEER,
+        "against": f"{PEER} (speed)",
+        "runs": ROUNDS,
     }
 
 
@@ -233,24 +234,3 @@ def _embedded(folder: Path) -> Iterator[SftpSettings]:
             host_key=host_key_line(folder / "host_key"),
         )
         process.stdin.close()
-
-
-def main() -> None:
-    """Print the table."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    lines = [f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}; medians of {ROUNDS}"]
-    lines += [
-        f"{r['name']:<60} {r['value']:>9} {r['unit']:<6} ×{r['ratio']} of {r['against']}" for r in run()
-    ]
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()

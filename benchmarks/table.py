@@ -52,7 +52,7 @@ def row(
         "value": round(value, 3),
         "p99": round(percentile(measured, 99.0) * scale, 3),
         "unit": unit,
-        "ratio": None if ratio is None else round(ratio, 2),
+        "ratio": None if ratio is None else round(ratio, 4),
         "against": against,
         "runs": len(measured),
     }
@@ -95,7 +95,7 @@ def table_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             f"{r['value']:.6g}",
             f"{r['p99']:.6g}" if r.get("p99") is not None else "",
             str(r["unit"]),
-            f"×{r['ratio']:.2f}" if r["ratio"] is not None else "",
+            f"×{r['ratio']:.3g}" if r["ratio"] is not None else "",
             str(r["against"]),
             str(r["runs"]),
         )

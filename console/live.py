@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 from uniplot import plot_to_string
 
+from console.screen import NARROW
 from followup.names import CSC
 from voevent.kinds import ReceiptOutcome
 
@@ -158,14 +159,24 @@ class LiveView:
         layout = Layout(size=height)
         layout.split_column(Layout(name="head", size=1), Layout(name="body"))
         layout["head"].update(Text(self._title(), style="reverse bold", no_wrap=True))
-        layout["body"].split_row(Layout(name="talk", ratio=3), Layout(name="work", ratio=2))
-        lines = list(self._talk)[-(height - 4) :]
+        talk, work = Layout(name="talk", ratio=3), Layout(name="work", ratio=2)
+        tasks, curve = Layout(name="tasks"), Layout(name="curve")
+        if self.console.width < NARROW:
+            layout["body"].split_column(talk, work)
+            work.ratio = 3
+            work.split_row(tasks, curve)
+            rows, columns = (height - 1) // 2, self.console.width // 2
+            lines = list(self._talk)[-(height - 1 - rows) + 2 :]
+        else:
+            layout["body"].split_row(talk, work)
+            work.split_column(tasks, curve)
+            rows, columns = (height - 1) // 2, self.console.width * 2 // 5
+            lines = list(self._talk)[-(height - 4) :]
         for line in lines:
             line.no_wrap, line.overflow = True, "ellipsis"
         layout["talk"].update(Panel(Group(*lines), title="who says what to whom"))
-        layout["work"].split_column(Layout(name="tasks"), Layout(name="curve"))
         layout["tasks"].update(Panel(self._tasks(), title="campaigns"))
-        layout["curve"].update(Panel(self._curve(), title="light curve (AB mag, time since T0)"))
+        layout["curve"].update(Panel(self._curve(columns, rows), title="−mag (AB) over time since T0 (s)"))
         return layout
 
     def _tasks(self) -> RenderableType:
@@ -178,13 +189,13 @@ class LiveView:
                 bar = ProgressBar(total=max(planned, done, 1), completed=done, width=12)
                 state = view.ended.get(task, "")
                 dataset = view.datasets.get(task, "")
-                table.add_row(
-                    f"  {task}", bar, f"{done}/{planned or done}", state, Text(dataset, style="dim")
-                )
+                archived = Text(dataset, style="dim", no_wrap=True, overflow="ellipsis")
+                table.add_row(f"  {task}", bar, f"{done}/{planned or done}", state, archived)
             parts.append(table)
         return Group(*parts)
 
-    def _curve(self) -> RenderableType:
+    def _curve(self, columns: int, rows: int) -> RenderableType:
+        """Draw the light curve into a panel of so many columns and rows."""
         points = [p for view in self._campaigns.values() for p in view.points if not p["limit"]]
         if not points:
             return Text("no detection yet", style="dim")
@@ -193,8 +204,8 @@ class LiveView:
             xs=[[p["t_s"] for p in points if p["filter"] == name] for name in filters],
             ys=[[-p["mag"] for p in points if p["filter"] == name] for name in filters],
             x_as_log=True,
-            width=max(20, self.console.size.width * 2 // 5 - 14),
-            height=max(5, (self.console.size.height - 2) // 2 - 7),
+            width=max(10, columns - 14),
+            height=max(3, rows - 7),
             color=[_COLOURS.get(name, "white") for name in filters],
             legend_labels=filters,
         )

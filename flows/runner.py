@@ -143,7 +143,9 @@ class PrefectRunner:
                             self._tidied = True
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                     if not self._away:
-                        log.warning("no Prefect server at %s (%s): going on without", self._api_url, error)
+                        # One that was never heard of may still be starting: that is no reason to worry.
+                        level = logging.WARNING if self._tidied else logging.INFO
+                        log.log(level, "no Prefect server at %s (%s): going on without", self._api_url, error)
                     self._away = True
                     await asyncio.sleep(_RETRY_S)
                 else:

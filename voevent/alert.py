@@ -1,4 +1,4 @@
-"""Alerts that we write ourselves, in the vocabulary of SVOM's notices: a person's, or a simulated satellite's."""
+"""Alerts that we write ourselves, in the vocabulary of SVOM's notices: a person's, or a satellite's."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import agents.csc.campaign
+import agents.gft.campaign
 import agents.gft.papers
 import agents.gft.planning
 from agents.gft.reduction import Masters, build_masters
@@ -19,6 +19,7 @@ from followup.devices import FrameType
 from simulators.imager import Imager
 from simulators.sky import SimulatedSky
 from tests.agents.gft.reduction.observatory import small_telescope
+from tests.agents.plain import PlainReduction, picture
 from tests.agents.world import CENTRE, T0, World
 
 
@@ -44,12 +45,9 @@ def night_masters() -> Masters:
 
 
 @pytest.fixture
-def plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than all the rest of a simulated night; one test looks at real pictures."""
-
-    def picture(*_args: Any, **_facts: Any) -> bytes:
-        return b"\x89PNG"
-
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reduce and draw nothing, which takes longer than all the rest; one test has the real thing."""
+    monkeypatch.setattr(agents.gft.campaign, "FieldReduction", PlainReduction)
     for module, names in {
         agents.gft.papers: ("light_curve_figure", "finding_chart_figure", "sed_figure"),
         agents.gft.planning: ("visibility_figure",),

@@ -59,7 +59,7 @@ async def test_a_whole_campaign(whole_world: World) -> None:
     assert (status["in_custody"], status["expired"], status["quarantined"]) == ({}, [], 0)
 
 
-async def test_a_dataset_that_does_not_verify_is_sent_again(whole_world: World, plain_pictures: None) -> None:
+async def test_a_dataset_that_does_not_verify_is_sent_again(whole_world: World, plain: None) -> None:
     world = whole_world
     world.spoilt["t1"] = 1
     await world.trigger(alert())
@@ -78,7 +78,7 @@ async def test_a_dataset_that_does_not_verify_is_sent_again(whole_world: World, 
     assert len(superseding) == 2, "its second start and completion"
 
 
-async def test_a_dataset_that_never_verifies_is_given_up(whole_world: World, plain_pictures: None) -> None:
+async def test_a_dataset_that_never_verifies_is_given_up(whole_world: World, plain: None) -> None:
     world = whole_world
     world.spoilt["t1"] = 100
     await world.trigger(alert())

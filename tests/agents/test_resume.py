@@ -12,7 +12,7 @@ from tests.agents.world import CAMPAIGN, EXPOSURES, Fuse, World, alert
 from voevent.kinds import Kind, Outcome, ReceiptOutcome, StatusState, TaskOutcome, UploadState
 from voevent.parse import parse
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("plain_pictures")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("plain")]
 
 GFT_STEPS = Counter[str](
     {
@@ -76,7 +76,7 @@ async def check_complete(world: World) -> None:
     told = packets_of(world)
     expected = {"trigger": 1, "closing": 1, f"status {StatusState.PLAN}": 1, "light-curve": 3}
     expected |= {f"{d} {state}": 1 for d in ("t1", "t2", "logs") for state in UploadState}
-    assert {key: count for key, count in told.items() if key != "sed"} == expected
+    assert told == expected
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -97,9 +97,10 @@ async def test_the_telescope_dies_at_every_step(whole_world: World, when: Litera
         assert (await gft.runner.ended()).name == "Closed"
     assert (await world.csc.runner.ended()).name == "Closed"
     await check_complete(world)
-    # Each time it died with an exposure announced or taken: the frame is on the disk, or was never begun.
-    assert gft.commands.count("camera.expose") == len(EXPOSURES)
-    assert set(await gft.begun()) == set(EXPOSURES)
+    begun = await gft.begun()
+    assert set(begun) == set(EXPOSURES)
+    assert begun - Counter(EXPOSURES) <= gft.in_flight
+    assert gft.commands.count("camera.expose") <= begun.total()
 
 
 async def test_only_the_exposure_in_flight_is_repeated(whole_world: World) -> None:
@@ -124,10 +125,12 @@ async def test_only_the_exposure_in_flight_is_repeated(whole_world: World) -> No
 async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What) -> None:
     world = whole_world
     gft = world.gft
-    await world.trigger(alert())
     # The first task is done, and its data are on their way, when the campaign is called off.
     world.downloading.clear()
-    await gft.noted(What.EXPOSED, exposure=EXPOSURES[2])
+    gft.hold("camera.expose", 4)
+    await world.trigger(alert())
+    await gft.noted(What.EXPOSING, exposure=EXPOSURES[3])
+    await gft.noted(What.UPLOADED, dataset="t1")
     gft.journal.fuse = Fuse({step})
     await world.csc.agent.call_off(gft.agent.campaigns[CAMPAIGN].name, "not a burst")
     if step == What.CLOSING:
@@ -143,12 +146,12 @@ async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What)
         ("t2", TaskOutcome.PARTIAL),
     ]
     assert {d.dataset: d.stored for d in archive.datasets(CAMPAIGN)} == {"t1": True, "t2": True, "logs": True}
-    names = {file.name for file in archive.files(CAMPAIGN)}
-    assert {f"raw/{key}.fits.fz" for key in EXPOSURES[:3]} <= names
+    raws = {file.name for file in archive.files(CAMPAIGN) if file.name.startswith("raw/")}
+    assert raws == {f"raw/{key}.fits.fz" for key in EXPOSURES[:3]}
     told = packets_of(world)
     assert told[f"status {StatusState.ABORT}"] == 1
     assert told["closing"] == 1
-    assert gft.commands.count("camera.expose") <= len(EXPOSURES)
+    assert gft.commands.count("camera.expose") == len(EXPOSURES), "and none of them after its death"
 
 
 async def test_the_centre_dies_before_it_answers(whole_world: World) -> None:

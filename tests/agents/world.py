@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ from agents.gft.reduction.calibration import Masters
 from agents.gft.service import TelescopeAgent
 from archive.archive import Archive
 from followup.almanac import Almanac
-from followup.campaign import What
+from followup.campaign import What, fold
 from followup.clock import SkyClock, WallClock
 from followup.devices import Telescope
 from followup.errors import DeviceError
@@ -436,6 +437,8 @@ class Gft(Process):
     ----------
     commands
         What its devices were told, in order, over all its processes.
+    in_flight
+        How often the process was killed during each exposure.
     faults
         Called before a device does what it is told: raises, waits, or kills.
     """
@@ -446,6 +449,7 @@ class Gft(Process):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.commands: list[str] = []
+        self.in_flight: Counter[str] = Counter()
         self.faults: dict[str, Callable[[], Awaitable[None]]] = {}
         burst = SimulatedBurst(
             name=BURST,
@@ -504,6 +508,12 @@ class Gft(Process):
         await self.courier.stop()
         self.release()
 
+    async def kill(self) -> None:
+        entries = await Journal.read(self.journal, lambda reader: reader.entries(CAMPAIGN))
+        state = fold(entries)
+        self.in_flight.update(state.begun - state.exposed.keys())
+        await super().kill()
+
     def abandon(self) -> Sequence[asyncio.Task[None]]:
         return tuple(self.agent._tasks)
 
@@ -520,6 +530,20 @@ class Gft(Process):
                 raise error
 
         self.faults[command] = fault
+
+    def hold(self, command: str, number: int) -> asyncio.Event:
+        """Have a device wait when it is told this for that time, until the event is set."""
+        release = asyncio.Event()
+        told = 0
+
+        async def fault() -> None:
+            nonlocal told
+            told += 1
+            if told == number:
+                await release.wait()
+
+        self.faults[command] = fault
+        return release
 
     async def dies_at(self, command: str) -> None:
         """Wait until a device is told this, and have the process die then; the device does not do it."""
@@ -539,13 +563,16 @@ class Gft(Process):
         new.write_text(json.dumps(reading))
         new.replace(self.folder / "weather.json")
 
-    async def begun(self) -> dict[str, int]:
-        """How often each exposure was begun, by the journal."""
-        counts: dict[str, int] = {}
+    async def begun(self) -> Counter[str]:
+        """How often each exposure was begun, by the journal; never one that was on the disk."""
+        counts: Counter[str] = Counter()
+        exposed = set()
         for entry in await self.entries():
-            if entry.what == What.EXPOSING:
-                key = entry.data["exposure"]
-                counts[key] = counts.get(key, 0) + 1
+            if entry.what == What.EXPOSED:
+                exposed.add(entry.data["exposure"])
+            elif entry.what == What.EXPOSING:
+                assert entry.data["exposure"] not in exposed
+                counts[entry.data["exposure"]] += 1
         return counts
 
     async def noted(self, what: What, **facts: Any) -> Entry:

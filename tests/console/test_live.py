@@ -74,3 +74,32 @@ def test_without_a_terminal_it_prints_lines() -> None:
     file = paper.file
     assert isinstance(file, io.StringIO)
     assert f"refuses csc's trigger-r0-0123456789ab: {REASON}" in file.getvalue()
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 12), (80, 24), (99, 30), (100, 30), (240, 70)])
+def test_it_fits_the_terminal(width: int, height: int) -> None:
+    terminal = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
+    view = LiveView(terminal, lambda: "title")
+    view.hear("csc", refusal(JILIN))
+    view.hear("gft-spm", {"event": "campaign.planned", "campaign": SPM, "exposures": {"t1": 8, "t2": 4}})
+    points = [
+        {"t_s": 60.0 * n, "mag": 17.0 + n / 3, "filter": "gr"[n % 2], "limit": n == 4} for n in range(1, 6)
+    ]
+    view.hear("gft-spm", {"event": "photometry", "campaign": SPM, "points": points})
+    canvas = Console(file=io.StringIO(), width=width, height=height)
+    canvas.print(view._draw())
+    file = canvas.file
+    assert isinstance(file, io.StringIO)
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= max(height, 18)
+    text = "\n".join(lines)
+    assert "gft-jilin → csc" in text
+    assert "0/8" in text
+    assert "█" in text
+
+
+def test_an_empty_light_curve_is_said_to_be_one(view: LiveView) -> None:
+    limit = {"t_s": 60.0, "mag": 20.0, "filter": "r", "limit": True}
+    view.hear("gft-spm", {"event": "photometry", "campaign": SPM, "points": [limit]})
+    assert "no detection yet" in shown(view)
