@@ -26,7 +26,7 @@ from console.control import ask
 from console.live import LiveView, sky_time
 from console.report import faults, report
 from console.screen import screen
-from console.servers import Servers, embedded
+from console.servers import Servers, embedded, running
 from console.settings import SETTINGS
 from console.state import State, archive_files, archive_url
 from console.summary import print_summary
@@ -287,6 +287,10 @@ class Demo:
             if gone:
                 raise FollowupError(
                     f"the agent of {', '.join(gone)} has ended", hint=f"read the logs in {self.state.root}"
+                )
+            if (found := running(self.state)) and not psutil.pid_exists(found["prosody"]):
+                raise FollowupError(
+                    "the XMPP server has ended", hint=f"read the logs in {self.state.servers / 'prosody'}"
                 )
             if time.monotonic() - self.view.last_event > patience_s:
                 raise FollowupError(

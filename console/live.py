@@ -182,7 +182,9 @@ class LiveView:
     def _tasks(self) -> RenderableType:
         parts: list[RenderableType] = []
         for name, view in self._campaigns.items():
-            parts.append(Text.assemble((name, "bold"), f"  {view.doing}"))
+            doing = Text.assemble((name, "bold"), f"  {view.doing}")
+            doing.no_wrap, doing.overflow = self.console.width < NARROW, "ellipsis"
+            parts.append(doing)
             table = Table.grid(padding=(0, 1))
             for task in sorted({*view.planned, *view.done}):
                 done, planned = view.done.get(task, 0), view.planned.get(task, 0)

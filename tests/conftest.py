@@ -34,8 +34,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
 
 
-def pytest_configure() -> None:
+class FixtureWatch:
+    """Watches what fixtures start that outlive a test.
+
+    A plugin of its own: pytest does not show a conftest the fixtures of the whole session.
+    """
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        if fixturedef.scope == "function":
+            return (yield)
+        watching = leftovers.lasting(fixturedef)
+        next(watching)
+        try:
+            return (yield)
+        finally:
+            next(watching, None)
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        leftovers.over(fixturedef)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     leftovers.install()
+    config.pluginmanager.register(FixtureWatch())
 
 
 def pytest_unconfigure() -> None:
@@ -53,22 +75,6 @@ def pytest_runtest_teardown() -> Generator[None]:
     yield
     if left := leftovers.end():
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-    if fixturedef.scope == "function":
-        return (yield)
-    watching = leftovers.lasting(fixturedef)
-    next(watching)
-    try:
-        return (yield)
-    finally:
-        next(watching, None)
-
-
-def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any]) -> None:
-    leftovers.over(fixturedef)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -90,7 +90,9 @@ class Leftovers:
         """Watch the set-up of a fixture that outlives its test."""
         before = {*threading.enumerate(), *_children()}
         yield
-        self._lasting[fixture] = {*threading.enumerate(), *_children()} - before
+        # What a fixture asked for by this one has started is that one's.
+        others = set().union(*self._lasting.values())
+        self._lasting[fixture] = {*threading.enumerate(), *_children()} - before - others
 
     def over(self, fixture: object) -> None:
         """Say that a fixture was torn down: now nothing of it may be left."""

@@ -94,7 +94,8 @@ class ObservingCampaign:
                 await self._close(sending)
             await self._await_receipts()
         except asyncio.CancelledError:
-            self.story.finish(StepState.INTERRUPTED, "Interrupted", "the agent was ended; its successor goes on")
+            text = "the agent was ended; its successor goes on"
+            self.story.finish(StepState.INTERRUPTED, "Interrupted", text)
             raise
         except Exception as error:
             # Nothing may take the agent down with it; the campaign is taken up again at the next start.

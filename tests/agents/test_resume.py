@@ -121,6 +121,23 @@ async def test_only_the_exposure_in_flight_is_repeated(whole_world: World) -> No
     assert gft.commands.count("camera.expose") == len(EXPOSURES) + 2
 
 
+async def test_a_frame_that_stands_on_the_disk_is_not_taken_again(whole_world: World) -> None:
+    world = whole_world
+    gft = world.gft
+    gft.journal.fuse = Fuse({What.EXPOSED}, "before")
+    await world.trigger(alert())
+    for _ in range(2):
+        await gft.dies()
+        await gft.start(Fuse({What.EXPOSED}, "before"))
+    await gft.dies()
+    await gft.start()
+    assert (await gft.runner.ended()).name == "Closed"
+    assert (await world.csc.runner.ended()).name == "Closed"
+    await check_complete(world)
+    assert await gft.begun() == dict.fromkeys(EXPOSURES, 1)
+    assert gft.commands.count("camera.expose") == len(EXPOSURES)
+
+
 @pytest.mark.parametrize("step", [What.STOPPED, What.TASK_ENDED, What.HALTED, What.UPLOADING, What.CLOSING])
 async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What) -> None:
     world = whole_world
@@ -146,8 +163,13 @@ async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What)
         ("t2", TaskOutcome.PARTIAL),
     ]
     assert {d.dataset: d.stored for d in archive.datasets(CAMPAIGN)} == {"t1": True, "t2": True, "logs": True}
-    raws = {file.name for file in archive.files(CAMPAIGN) if file.name.startswith("raw/")}
-    assert raws == {f"raw/{key}.fits.fz" for key in EXPOSURES[:3]}
+    names = {file.name for file in archive.files(CAMPAIGN)}
+    assert {name for name in names if name.startswith("raw/")} == {
+        f"raw/{key}.fits.fz" for key in EXPOSURES[:3]
+    }
+    assert sum(name.startswith("reduced/") for name in names) == 3
+    points = archive.photometry(CAMPAIGN)
+    assert {(p.task, p.filter) for p in points} == {("t1", "r"), ("t1", "g"), ("t2", "r")}
     told = packets_of(world)
     assert told[f"status {StatusState.ABORT}"] == 1
     assert told["closing"] == 1

@@ -564,14 +564,15 @@ class Gft(Process):
         new.replace(self.folder / "weather.json")
 
     async def begun(self) -> Counter[str]:
-        """How often each exposure was begun, by the journal; never one that was on the disk."""
+        """How often each exposure was begun, by the journal; nothing comes after it was exposed."""
         counts: Counter[str] = Counter()
         exposed = set()
         for entry in await self.entries():
+            if entry.what in {What.EXPOSING, What.EXPOSED}:
+                assert entry.data["exposure"] not in exposed
             if entry.what == What.EXPOSED:
                 exposed.add(entry.data["exposure"])
             elif entry.what == What.EXPOSING:
-                assert entry.data["exposure"] not in exposed
                 counts[entry.data["exposure"]] += 1
         return counts
 

@@ -14,6 +14,7 @@ from archive import Archive
 from tests.archive.conftest import Databases
 from tests.archive.conversation import WALL, Delivery
 from tests.archive.snapshot import rows, told
+from tests.conftest import shared
 from voevent import parse
 
 
@@ -56,10 +57,7 @@ def test_any_order_of_ingest_gives_the_same_archive(
 
 
 def test_real_alerts_are_archived_as_they_are(tmp_path: Path) -> None:
-    packets = Path(__file__).parents[2].parent / "shared/packets"
-    if not packets.is_dir():
-        pytest.skip("no folder of real packets here")
-    alerts = [parse(path.read_bytes()) for path in sorted(packets.rglob("*.xml"))]
+    alerts = [parse(path.read_bytes()) for path in sorted(shared("packets").rglob("*.xml"))]
     with Archive.open(f"sqlite:///{tmp_path}/a.sqlite", tmp_path) as archive:
         for alert in alerts * 2:
             archive.ingest(alert, direction="received", peer="gcn", time=WALL)

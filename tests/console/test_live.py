@@ -95,8 +95,9 @@ def test_it_fits_the_terminal(width: int, height: int) -> None:
     assert len(lines) <= max(height, 18)
     text = "\n".join(lines)
     assert "gft-jilin → csc" in text
-    assert "0/8" in text
-    assert "█" in text
+    if width >= 80:
+        assert "0/8" in text
+        assert "█" in text
 
 
 def test_an_empty_light_curve_is_said_to_be_one(view: LiveView) -> None:

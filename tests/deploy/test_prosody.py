@@ -5,9 +5,11 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,6 +102,15 @@ async def test_accounts_come_and_go_while_it_runs(prosody: Prosody) -> None:
     await prosody.remove_account("gft-x")
     await prosody.remove_account("gft-x")
     assert accounts(prosody) == {f"csc@{DOMAIN}"}
+
+
+async def test_its_store_writes_ahead(prosody: Prosody) -> None:
+    """Otherwise each item of a topic waits for the disk several times."""
+    await prosody.start()
+    await prosody.add_account("gft-x")
+    store = prosody.config.data / "prosody.sqlite"
+    with closing(sqlite3.connect(store)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 async def test_another_process_removes_accounts_through_the_running_server(

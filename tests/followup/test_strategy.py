@@ -1,5 +1,4 @@
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from followup.strategy import (
     facts_of,
     load_strategies,
 )
+from tests.conftest import shared
 from tests.followup.builders import MIDNIGHT, instrument, position, trigger
 from voevent.kinds import Trigger
 from voevent.notice import read_notice
@@ -201,10 +201,7 @@ def test_no_epoch_of_the_default_strategies_reaches_beyond_the_almanac() -> None
     ],
 )
 def test_default_strategies_on_real_notices(name: str, expected: str) -> None:
-    file = Path(__file__).parents[2].parent / "shared" / "packets" / name
-    if not file.exists():
-        pytest.skip("the collection of real packets is not here")
-    notice = read_notice(parse(file.read_bytes()))
+    notice = read_notice(parse(shared("packets", name).read_bytes()))
     asked = trigger(
         trigger_time=notice.trigger_time,
         position=notice.position,

@@ -188,6 +188,28 @@ async def test_a_backlog_is_paced() -> None:
     await world.stop()
 
 
+async def test_publications_do_not_wait_for_each_others_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(timing=replace(TIMING, window=3))
+    await world.start()
+    publish, under_way, most = world.relay.session.publish, 0, 0
+
+    async def publish_slowly(topic: str, envelope: Envelope) -> None:
+        nonlocal under_way, most
+        await publish(topic, envelope)
+        under_way += 1
+        most = max(most, under_way)
+        await world.wall.sleep(0.1)
+        under_way -= 1
+
+    monkeypatch.setattr(world.relay.session, "publish", publish_slowly)
+    said = [await world.gft.say(status(str(n)), campaign=CAMPAIGN, to=TO_RELAY) for n in range(7)]
+    await world.advance(5)
+    assert most == 3
+    assert world.csc.desk.considered == said
+    assert not world.gft.pending()
+    await world.stop()
+
+
 async def test_a_server_that_was_away_loses_nothing(world: World) -> None:
     world.server.cut()
     packet = await world.gft.say(status(), campaign=CAMPAIGN, to=TO_RELAY)

@@ -173,7 +173,7 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         server = SftpServer(tmp_path / "store", tmp_path / "keys", tmp_path / "host_key", port)
         with pytest.raises(ConfigurationError, match=f"port {port}.*in use") as caught:
             await server.start()
-        assert "another SFTP port" in caught.value.hint
+        assert "set another sftp_port" in caught.value.hint
         await server.stop()
 
 

@@ -9,7 +9,7 @@ import pytest
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import StanzaPath
 
-from messaging.session import SessionDownError, UndeliverableError
+from messaging.session import Arrival, SessionDownError, UndeliverableError
 from messaging.xmpp import create_topic, delete_topic, topics
 from messaging.xmpp.stream import Stream
 from voevent.packet import MAX_PACKET_BYTES
@@ -79,6 +79,25 @@ async def test_a_failing_courier_does_not_stop_the_next_packet(
     await gft.received()
     assert gft.raws == [b"second"]
     assert "not committed" in caplog.text
+
+
+async def test_an_arrival_does_not_wait_for_the_commit_of_the_one_before(site: Site) -> None:
+    csc, gft = await site.opened("csc"), await site.opened("gft-x")
+    begun: list[bytes] = []
+    both = asyncio.Event()
+
+    async def commit_together(arrival: Arrival) -> None:
+        begun.append(arrival.raw)
+        if len(begun) == 2:
+            both.set()
+        await both.wait()
+
+    gft.session.on_arrival = commit_together
+    for raw in (b"first", b"second"):
+        await csc.session.send("gft-x", envelope(raw))
+    async with asyncio.timeout(5):
+        await both.wait()
+    assert begun == [b"first", b"second"]
 
 
 async def test_a_person_reads_the_body_of_mail_and_of_events(site: Site, topic: str) -> None:
