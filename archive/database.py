@@ -6,6 +6,7 @@ SQLite and PostgreSQL are alike here but for what this module sets per connectio
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,9 @@ BUSY_TIMEOUT_S = 15.0
 _WRITING = "followup_writing"
 _FULL = ("disk is full", "53100", "No space left")
 _UNREADABLE = ("file is not a database", "malformed")
+
+_WAL_TRIES = 100
+_WAL_WAIT_S = 0.05
 
 
 def parse_url(text: str) -> URL:
@@ -104,7 +108,7 @@ def _connect_sqlite(url: URL) -> Engine:
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         cursor = connection.cursor()
         # WAL lets other processes read while the CSC agent writes.
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _use_wal(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
@@ -154,6 +158,23 @@ def reading(engine: Engine) -> Generator[Connection]:
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with _translated(engine), engine.execution_options(**options).begin() as connection:
         yield connection
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL; another process that does so at the same moment is waited for.
+
+    SQLite does not wait by itself here: the switch wants the whole file, and its busy timeout does not apply.
+    """
+    for _ in range(_WAL_TRIES):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(_WAL_WAIT_S)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager

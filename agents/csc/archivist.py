@@ -76,6 +76,11 @@ class Archivist:
             self.wake()
             await asyncio.shield(heard)
 
+    async def caught_up(self) -> None:
+        """Wait until all that the journal holds by now is archived."""
+        for last in await self.journal.read(partial(Reader.latest, limit=1)):
+            await self.archived(last.id)
+
     async def _last_archived(self) -> int:
         """Find the last row of the journal that is in the archive, looking back from the end."""
         before: int | None = None

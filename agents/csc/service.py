@@ -273,6 +273,7 @@ class CscAgent:
             outcome=ReceiptOutcome.ACCEPTED, reason=f"all {len(closing.packets)} packets are archived"
         )
         await self._answer(packet, answer)
+        await self.archivist.caught_up()  # the ledger shows this answer, too
         ledger = await asyncio.to_thread(self.archive.ledger, str(campaign.name))
         campaign.closed(closing, ledger)
         self.campaigns.pop(str(campaign.name), None)

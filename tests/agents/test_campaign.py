@@ -49,8 +49,13 @@ async def test_a_whole_campaign(whole_world: World) -> None:
     assert world.gft.commands.count("camera.expose") == len(EXPOSURES)
     shown = {event.key for event in world.gft.runner.last._events if isinstance(event, Shown)}
     assert {"plan", "decisions", "visibility", "light-curve", "finding-chart"} <= shown
-    shown = {event.key for event in world.csc.runner.last._events if isinstance(event, Shown)}
-    assert {"light-curve", "ledger"} <= shown
+    at_centre_shown = {e.key: e for e in world.csc.runner.last._events if isinstance(e, Shown)}
+    assert "light-curve" in at_centre_shown
+    ledger = at_centre_shown["ledger"].table
+    assert {row["packet"] for row in ledger} == {
+        e.id.ivorn.rpartition("#")[2] for e in archive.ledger(CAMPAIGN)
+    }
+    assert all(row["final"].startswith("accepted") for row in ledger), "the closing's too"
     for story in (world.gft.runner.last, world.csc.runner.last):
         begun = {event.step for event in story._events if isinstance(event, StepStarted)}
         over = {event.step for event in story._events if isinstance(event, StepEnded)}
