@@ -82,7 +82,7 @@ async def test_a_better_position_during_the_campaign(whole_world: World) -> None
     world = whole_world
     go_on = world.gft.hold("camera.expose", 2)
     await world.trigger(alert())
-    await world.gft.noted(What.EXPOSING, exposure=EXPOSURES[1])
+    await world.gft.told("camera.expose", 2)
     better = SkyPosition(ra_deg=CENTRE.ra_deg + 0.01, dec_deg=CENTRE.dec_deg + 0.01, error_radius_deg=0.02)
     await world.trigger(alert(SvomPacketType.MXT_INITIAL, position=better, after_s=200.0))
     await until(partial(heard, world, "later trigger"))
@@ -118,7 +118,7 @@ async def test_the_telescope_is_stopped(whole_world: World, how: str) -> None:
     world = whole_world
     world.gft.hold("camera.expose", 2)
     await world.trigger(alert())
-    await world.gft.noted(What.EXPOSING, exposure=EXPOSURES[1])
+    await world.gft.told("camera.expose", 2)
     outcome, reason = Outcome.ABORTED, "somebody said so"
     match how:
         case "retraction":

@@ -545,6 +545,10 @@ class Gft(Process):
         self.faults[command] = fault
         return release
 
+    async def told(self, command: str, number: int) -> None:
+        """Wait until a device was told this so often."""
+        await until(lambda: self.commands.count(command) >= number)
+
     async def dies_at(self, command: str) -> None:
         """Wait until a device is told this, and have the process die then; the device does not do it."""
 

@@ -105,7 +105,7 @@ def test_a_cut_upload_resumes(site: Site, place: str, tmp_path: Path) -> None:
         store.upload(
             local, f"{place}/frame.fits", sha256=digest(data), progress=lambda done, _: told.append(done)
         )
-        assert told[0] > 500_000
+        assert 0 < told[0] < len(data)
         store.close()
     assert (site.home("gft-a") / place / "frame.fits").read_bytes() == data
     assert held(site, "gft-a", place) == ["frame.fits"]
@@ -149,13 +149,15 @@ def test_a_cut_download_resumes(site: Site, place: str, tmp_path: Path, corrupte
         with pytest.raises(TransferInterruptedError):
             download([])
         (part,) = target.parent.iterdir()
-        assert part.stat().st_size > 500_000
+        # How much came through before the cut is the network's affair: something, and not all.
+        kept = part.stat().st_size
+        assert 0 < kept < len(data)
         if corrupted:
             with part.open("r+b") as file:
                 file.write(b"\0\0\0\0")
         told: list[int] = []
         download(told)
-        assert told[0] > 500_000
+        assert told[0] == kept
         assert (0 in told) == corrupted  # then it was fetched again from the beginning
         store.close()
     assert target.read_bytes() == data

@@ -16,8 +16,12 @@ import numpy as np
 from agents.gft.reduction.flux import Flux, limit_magnitude, mean, to_magnitude
 from voevent.kinds import PhotometryPoint, PowerLaw
 
-MEASURE_SIGMA = 3.0
-"""At a place known to hold the source, a flux this significant is a measurement."""
+MEASURE_SIGMA = 5.0
+"""A flux this significant is a measurement, anything fainter an upper limit.
+
+At lower significance mostly upward fluctuations would get a magnitude, and the curve would be too bright by
+more than its errors say (Eddington 1913, MNRAS 73, 359).
+"""
 LIMIT_SIGMA = 5.0
 
 _POINT_SNR = 10.0

@@ -54,7 +54,7 @@ def test_a_faint_source_is_stacked_until_it_is_measured_well():
 
 
 def test_a_very_faint_source_is_one_point_and_nothing_is_one_limit():
-    (only,) = curve(series([1.5] * 9))
+    (only,) = curve(series([1.8] * 9))
     assert not only.limit
     assert only.frames == 9
     (limit,) = curve(series([0.3] * 9))
