@@ -30,8 +30,8 @@ from voevent.packet import SkyPosition
 
 Range = tuple[float, float]
 
-DAY = datetime(2026, 11, 22, tzinfo=UTC)
-"""The day on which simulated bursts go off: one with tables of the Earth's rotation."""
+DAY = datetime(2026, 11, 9, tzinfo=UTC)
+"""The day on which simulated bursts go off: new Moon, and one with tables of the Earth's rotation."""
 
 OBSERVABLE = timedelta(hours=2.4)
 """How long a telescope can go on observing the first burst: until its last visit is over."""
@@ -44,16 +44,22 @@ _LIGHTS = 30_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Look:
-    """A visit as the default strategies have it (``followup/strategies/default.toml``), in r."""
+    """A part of a visit as the default strategies have it (``followup/strategies/default.toml``)."""
 
     after_s: float
     exposure_s: float
     exposures: int
 
     def magnitude_seen(
-        self, telescope: KnownTelescope, position: SkyPosition, time: datetime, signal_over_noise: float
+        self,
+        telescope: KnownTelescope,
+        position: SkyPosition,
+        time: datetime,
+        signal_over_noise: float,
+        *,
+        filter_name: str,
     ) -> float:
-        """Magnitude that is seen that well, of a burst that went off at `time`."""
+        """Magnitude in a filter that is seen that well, of a burst that went off at `time`."""
 
         def excess(mag: float) -> float:
             seen = signal_to_noise(
@@ -62,7 +68,7 @@ class _Look:
                 mag,
                 time=time + timedelta(seconds=self.after_s),
                 exposure_s=self.exposure_s,
-                filter_name="r",
+                filter_name=filter_name,
                 exposures=self.exposures,
             )
             return math.log(seen / signal_over_noise)
@@ -71,20 +77,27 @@ class _Look:
 
 
 _FIRST_LOOK = _Look(after_s=180.0, exposure_s=20.0, exposures=2)
-_LAST_LOOK = _Look(after_s=7600.0, exposure_s=180.0, exposures=4)
-_SEEN = (36.0, 24.0, 16.0, 10.0)
-"""Signal over noise at the first look, the best that can be found: its other filters and the visits of the
-first hour then show it too. What is seen still better is too rarely gone after two hours."""
-_UNSEEN = 3.0
-"""That of the best photometry at the last look; real apertures reach four fifths of it."""
+_RED_LOOK = _Look(after_s=2600.0, exposure_s=90.0, exposures=1)
+"""The third visit, in the telescope's reddest filter, through which it sees least."""
+_SEEN = (60.0, 45.0, 30.0, 15.0)
+"""Signal over noise at the first look, the best that can be found: later visits then show it too."""
+_UNSEEN = 4.5
+"""That of the best photometry at the red look, where the curve is to have a limit.
+
+Real apertures reach four fifths of it, and a detection takes five."""
 _BRIGHTEST_R = 15.0
 """At the first look: brighter ones saturate."""
 
 
 def first_burst(
-    rng: np.random.Generator, telescopes: Sequence[KnownTelescope], sky: SimulatedSky
+    rng: np.random.Generator, telescopes: Sequence[KnownTelescope], sky: SimulatedSky, *, fades: bool = True
 ) -> SimulatedBurst:
     """Draw the first burst of a demonstration with these telescopes, under this sky.
+
+    Parameters
+    ----------
+    fades
+        Whether a later look is to see it no more.
 
     Raises
     ------
@@ -102,7 +115,7 @@ def first_burst(
                     name=burst_name(time, 1),
                     trigger_time=time,
                     position=position,
-                    afterglow=_telling_afterglow(rng, observing, position, time),
+                    afterglow=_telling_afterglow(rng, observing, position, time, fades=fades),
                 )
     raise ConfigurationError(
         "no burst can be found that one of these telescopes could observe for hours",
@@ -151,23 +164,29 @@ def _clear_of_stars(position: SkyPosition, sky: SimulatedSky) -> bool:
 
 
 def _telling_afterglow(
-    rng: np.random.Generator, telescope: KnownTelescope, position: SkyPosition, time: datetime
+    rng: np.random.Generator,
+    telescope: KnownTelescope,
+    position: SkyPosition,
+    time: datetime,
+    *,
+    fades: bool,
 ) -> Afterglow:
-    """Draw one that is seen well in the first look, and in the last one not any more."""
-    unseen = _LAST_LOOK.magnitude_seen(telescope, position, time, _UNSEEN)
+    """Draw one that is seen well in the first look, and in the red one not if it fades."""
+    red = telescope.instrument.filters[-1]
+    unseen = _RED_LOOK.magnitude_seen(telescope, position, time, _UNSEEN, filter_name=red)
     for signal_over_noise in _SEEN:
-        seen = _FIRST_LOOK.magnitude_seen(telescope, position, time, signal_over_noise)
+        seen = _FIRST_LOOK.magnitude_seen(telescope, position, time, signal_over_noise, filter_name="r")
         for _ in range(_LIGHTS):
             light = draw_afterglow(rng)
-            # The magnitude at the reference time, between the looks, comes for nothing and rules most out.
+            # The magnitude at the reference time comes for nothing and rules most out.
             if (
-                _BRIGHTEST_R < light.r_mag < unseen
+                light.r_mag > _BRIGHTEST_R
                 and _BRIGHTEST_R < light.magnitude(_FIRST_LOOK.after_s, "r") < seen
-                and light.magnitude(_LAST_LOOK.after_s, "r") > unseen
+                and (not fades or light.magnitude(_RED_LOOK.after_s, red) > unseen)
             ):
                 return light
     raise ConfigurationError(
-        f"no afterglow can be found that {telescope.name} sees at first and loses within hours",
+        f"no afterglow can be found that {telescope.name} sees at first and loses within the hour",
         hint="choose other telescopes with --telescopes",
     )
 
