@@ -1,9 +1,9 @@
-# The whole vocabulary: demo, test, check, bench, docs, lock, clean.  make demo ARGS="--seed 3 --keep"
+# The whole vocabulary: demo, test, check, bench, faults, fuzz, docs, lock, clean.  make demo ARGS="--seed 3 --keep"
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check bench faults fuzz docs lock clean
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -18,6 +18,7 @@ help: ## show the targets
 	@touch $@ .venv/run.stamp
 
 demo: .venv/run.stamp ## a simulated burst, followed up end to end
+	@case "$(ARGS)" in *indi*) scripts/system-packages indi ;; esac
 	@.venv/bin/followup demo $(ARGS)
 
 test: .venv/dev.stamp ## all tests, with real servers
@@ -31,6 +32,14 @@ check: .venv/dev.stamp ## formatting, lint, types, import rules
 
 bench: .venv/dev.stamp ## measured figures, as ratios against peers
 	@$(PY) -m benchmarks $(ARGS)
+
+faults: .venv/dev.stamp ## the long run: over 200 random kills, every named fault; ARGS="--seed 2"
+	@.venv/bin/followup faults --rounds 265 $(ARGS)
+	@.venv/bin/followup faults --rounds 24 --all-servers $(ARGS)
+
+fuzz: .venv/dev.stamp ## what reads strangers' bytes, a minute each; ARGS="--seconds 600 --target packet"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: "atheris>=3,<4" || true
+	@$(PY) -m tests.fuzz $(ARGS)
 
 docs: .venv/dev.stamp ## the parts of docs/ that are made by the code
 	@$(PY) -m scripts.docs $(ARGS)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, select
 
 from archive import database, schema
 from archive.campaigns import burst_records, campaign_records
-from archive.datasets import check_dataset, dataset_records, file_records, record_dataset
+from archive.datasets import check_dataset, dataset_records, file_records, record_dataset, undelivered
 from archive.errors import DatasetError, NoClosingError, UnknownCampaignError
 from archive.ingest import ingest, said_by
 from archive.ledger import closings_in_force, ledgers, missing
@@ -49,6 +49,17 @@ class Archive:
     def __init__(self, engine: Engine, store: FileStore) -> None:
         self._engine = engine
         self._store = store
+
+    @classmethod
+    def later(cls, url: str, files: Path) -> Self:
+        """Prepare an archive whose database need not be there yet; call `migrate` when it is.
+
+        Raises
+        ------
+        ArchiveError
+            When it never can be used: a bad URL, a folder that cannot be made.
+        """
+        return cls(database.connect(database.parse_url(url), create=True), FileStore(files))
 
     @classmethod
     def open(cls, url: str, files: Path, *, migrate: bool = True) -> Self:
@@ -83,6 +94,18 @@ class Archive:
             engine.dispose()
             raise
         return cls(engine, FileStore(files))
+
+    def migrate(self) -> None:
+        """Create the tables, or bring older ones up to date; does nothing to current ones.
+
+        Raises
+        ------
+        ArchiveTooNewError
+            When a newer program has migrated it.
+        ArchiveError
+            When it cannot be used, and why.
+        """
+        schema.migrate(self._engine)
 
     def close(self) -> None:
         """Close all connections."""
@@ -284,6 +307,11 @@ class Archive:
         """
         with self._reading(campaign) as connection:
             return dataset_records(connection, campaign)
+
+    def undelivered(self) -> tuple[tuple[str, str], ...]:
+        """Datasets (campaign, name) that their telescope has sent in vain: the last upload was refused."""
+        with self._reading() as connection:
+            return undelivered(connection)
 
     def files(self, campaign: str | None = None) -> tuple[FileRecord, ...]:
         """Tell the archived files of a campaign (of all by default), by name.

@@ -10,10 +10,10 @@ from archive.errors import DatasetConflictError
 from archive.ingest import add_campaign, add_row
 from archive.records import DatasetRecord, FileRecord
 from archive.store import FileStore
-from archive.tables import DatasetRow, FileRow, PacketRow, UploadRow
+from archive.tables import DatasetRow, FileRow, PacketRow, ReceiptRow, UploadRow
 from followup.names import CampaignName
 from transfer.manifest import Manifest
-from voevent.kinds import UploadState
+from voevent.kinds import ReceiptOutcome, UploadState
 
 
 def check_dataset(connection: Connection, manifest: Manifest) -> None:
@@ -115,6 +115,34 @@ def dataset_records(connection: Connection, campaign: str) -> tuple[DatasetRecor
             )
         )
     return tuple(records)
+
+
+def undelivered(connection: Connection) -> tuple[tuple[str, str], ...]:
+    """Datasets (campaign, name) whose last upload was refused, and of which nothing is archived."""
+    refused = select(ReceiptRow.cited_sha256).where(ReceiptRow.outcome == ReceiptOutcome.REFUSED)
+    concerned = (
+        select(PacketRow.campaign, UploadRow.dataset)
+        .join(UploadRow, UploadRow.packet == PacketRow.sha256)
+        .where(PacketRow.sha256.in_(refused), UploadRow.state == UploadState.COMPLETED)
+        .distinct()
+    )
+    found = []
+    for campaign, dataset in connection.execute(concerned).all():
+        if campaign is None:
+            continue
+        last = connection.execute(
+            select(UploadRow.state, UploadRow.packet.in_(refused).label("refused"))
+            .join(PacketRow, PacketRow.sha256 == UploadRow.packet)
+            .where(PacketRow.campaign == campaign, UploadRow.dataset == dataset)
+            .order_by(PacketRow.sequence.desc())
+            .limit(1)
+        ).one()
+        archived = select(DatasetRow.dataset).where(
+            DatasetRow.campaign == campaign, DatasetRow.dataset == dataset
+        )
+        if last.state == UploadState.COMPLETED and last.refused and connection.scalar(archived) is None:
+            found.append((campaign, dataset))
+    return tuple(sorted(found))
 
 
 def file_records(connection: Connection, store: FileStore, campaign: str | None) -> tuple[FileRecord, ...]:

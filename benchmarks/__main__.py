@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.table import machine, machine_lines, table_lines
 
-NAMES = ("roundtrip", "latency", "planning", "reduction", "sftp", "demo")
+NAMES = ("roundtrip", "throughput", "latency", "restart", "planning", "reduction", "devices", "sftp", "demo")
 """The modules, in the order in which they run; each offers `run`, which returns rows."""
 
 Run = Callable[[], list[dict[str, Any]]]

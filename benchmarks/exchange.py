@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from agents.ftp_relay.holdings import LocalHoldings
 from agents.ftp_relay.service import RelayAgent
+from agents.ftp_relay.tidying import Tidying
 from benchmarks.sshd import free_port
 from deploy.ca import open_authority, server_certificate
 from deploy.prosody import Prosody
@@ -27,16 +29,19 @@ from messaging.author import Author
 from messaging.courier import Courier
 from messaging.desk import Answer, Desk, Effect
 from messaging.journal import Journal
-from messaging.records import StoredPacket
-from messaging.rules import Rules
+from messaging.records import Destination, StoredPacket, ToUser
+from messaging.rules import Permission, Rules, Way
 from messaging.session import Arrival, Envelope
 from messaging.xmpp import XmppSession, XmppSettings, create_topic
-from voevent.kinds import Content, Header, Receipt, ReceiptOutcome
+from voevent.kinds import Content, Header, Kind, Receipt, ReceiptOutcome
 from voevent.packet import Packet, PacketId
 
 TELESCOPE = "gft-bench"
 BARE, ECHO = "bare", "echo"
 """Two users who send each other stanzas and keep no journal."""
+
+PEER = "peer"
+"""Role of a science centre that a telescope speaks to directly."""
 
 AUTHORITY = "followup"
 _DOMAIN = "bench.localhost"
@@ -70,6 +75,22 @@ class PromptDesk:
         """Return what is done once this receipt about a packet of ours is committed."""
         key = (cited.sha256, outcome)
         return self._awaited.setdefault(key, asyncio.get_running_loop().create_future())
+
+
+class Direct(Rules):
+    """Rules of two agents without a relay between them: receipts go back to who sent the packet."""
+
+    def answers_to(self, telescope: str) -> Destination:
+        """Where receipts go that this site writes about a packet of this telescope's campaigns."""
+        return ToUser(telescope)
+
+    @classmethod
+    def between(cls, user: str) -> Direct:
+        """Rules of the science centre, or of the telescope that reports to it."""
+        said = Permission(Way.DIRECT, TELESCOPE, TELESCOPE, frozenset(Kind))
+        answered = Permission(Way.DIRECT, CSC, CSC, frozenset({Kind.RECEIPT}))
+        permission = said if user == CSC else answered
+        return cls(site=user, permissions=(permission,), telescopes=lambda: (TELESCOPE,))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,10 +159,12 @@ async def opened(made: XmppSession) -> AsyncIterator[XmppSession]:
 
 
 @contextlib.asynccontextmanager
-async def site(folder: Path, user: str, desk: Desk | None = None) -> AsyncIterator[Site]:
-    """Be a site for as long as the context lasts; None for the relay's own desk."""
+async def site(
+    folder: Path, user: str, desk: Desk | None = None, *, rules: Rules | None = None
+) -> AsyncIterator[Site]:
+    """Be a site for as long as the context lasts; None for the relay's own desk, for the site's own rules."""
     wall = WallClock()
-    rules = {
+    own = {
         CSC: Rules.for_csc(lambda: (TELESCOPE,)),
         RELAY: Rules.for_relay(lambda: (TELESCOPE,)),
         TELESCOPE: Rules.for_telescope(TELESCOPE),
@@ -149,20 +172,21 @@ async def site(folder: Path, user: str, desk: Desk | None = None) -> AsyncIterat
     journal = Journal.open(folder / f"{user}.sqlite", wall=wall)
     relay: RelayAgent | None = None
     if desk is None:
-        desk = relay = RelayAgent(
-            journal=journal,
-            runner=PlainRunner(),
-            store=folder,
+        tidying = Tidying(
+            journal,
+            LocalHoldings(folder / "store"),
             keep=timedelta(days=1),
+            keep_parts=timedelta(days=1),
             sky=wall,
             wall=wall,
         )
+        desk = relay = RelayAgent(journal=journal, runner=PlainRunner(), tidying=tidying, sky=wall)
     courier = Courier(
         site=user,
         authority=AUTHORITY,
         journal=journal,
         session=session(folder, user),
-        rules=rules,
+        rules=rules or own,
         desk=desk,
         sky=wall,
         wall=wall,
@@ -185,7 +209,8 @@ async def elsewhere(folder: Path, *roles: str) -> AsyncIterator[None]:
     """Have others play these roles, each in a process of its own, for as long as the context lasts.
 
     Roles: a site's user name (``csc-ftp`` answers at once, too), ``relay`` for the relay with its own desk,
-    ``echo`` and ``receipt`` for who answers a bare stanza with its like, or with a short one.
+    ``peer`` for a science centre without a relay, ``echo`` and ``receipt`` for who answers a bare stanza with
+    its like, or with a short one.
 
     Raises
     ------
@@ -228,6 +253,8 @@ async def _play(role: str, folder: Path) -> None:
             await _answer_stanzas(stack, folder, in_kind=role == ECHO)
         elif role == _RELAY:
             await stack.enter_async_context(site(folder, RELAY))
+        elif role == PEER:
+            await stack.enter_async_context(site(folder, CSC, PromptDesk(), rules=Direct.between(CSC)))
         else:
             await stack.enter_async_context(site(folder, role, PromptDesk()))
         sys.stdout.write(f"{_READY}\n")

@@ -64,31 +64,37 @@ def run() -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Stage:
+class Stage:
     """What is running.
 
     Attributes
     ----------
     commands
         When the telescope was first told to move, by campaign.
+    telescope
+        Its agent.
+    listeners
+        Called with each line of the telescope's log.
     """
 
     state: State
     servers: Servers
     clock: SkyClock
     commands: dict[str, datetime]
+    telescope: AgentProcess
+    listeners: list[Callable[[dict[str, Any]], None]]
 
 
 async def _run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
-        async with _running(State(Path(name))) as stage:
+        async with running(State(Path(name))) as stage:
             first = [await _burst(stage, 0)]
             played = {"its first burst": first, **await _conditions(stage)}
             async with asyncio.timeout(_PATIENCE_S):
                 return await asyncio.to_thread(_rows, stage, played)
 
 
-async def _conditions(stage: _Stage) -> dict[str, list[str]]:
+async def _conditions(stage: Stage) -> dict[str, list[str]]:
     """Play bursts with the Prefect server up, stalled and gone; give the campaigns' names."""
     server = stage.servers.prefect
     if server is None or server.pid is None:
@@ -106,7 +112,8 @@ async def _conditions(stage: _Stage) -> dict[str, list[str]]:
 
 
 @contextlib.asynccontextmanager
-async def _running(state: State) -> AsyncIterator[_Stage]:
+async def running(state: State) -> AsyncIterator[Stage]:
+    """Run the servers, the science centre, the relay and the telescope."""
     wall = WallClock()
     start = simulation.play(_SEED, [_TELESCOPE], bursts=1).start
     clock = SkyClock(sky_epoch=start, wall_epoch=wall.now(), rate=_RATE, wall=wall)
@@ -123,9 +130,14 @@ async def _running(state: State) -> AsyncIterator[_Stage]:
         commands = {RELAY: ("relay", "run"), CSC: ("csc", "run"), _TELESCOPE: ("gft", "run", _TELESCOPE)}
         moved: dict[str, datetime] = {}
 
-        def listen(_site: str, line: dict[str, Any]) -> None:
+        listeners: list[Callable[[dict[str, Any]], None]] = []
+
+        def listen(site: str, line: dict[str, Any]) -> None:
             if line.get("event") == "campaign.slewing":
                 moved.setdefault(line["campaign"], datetime.fromisoformat(line["time"]))
+            if site == _TELESCOPE:
+                for listener in listeners:
+                    listener(line)
 
         agents = [
             AgentProcess(site, arguments, state=state.root, listen=listen)
@@ -142,13 +154,27 @@ async def _running(state: State) -> AsyncIterator[_Stage]:
             there: dict[str, bool] = await ask(state.csc, "telescopes")
             return there[_TELESCOPE]
 
-        await _until(present)
-        yield _Stage(state=state, servers=servers, clock=clock, commands=moved)
+        await until(present)
+        yield Stage(
+            state=state,
+            servers=servers,
+            clock=clock,
+            commands=moved,
+            telescope=agents[-1],
+            listeners=listeners,
+        )
 
 
-async def _burst(stage: _Stage, number: int) -> str:
+async def _burst(stage: Stage, number: int) -> str:
     """Have a burst go off, and its campaign called off once the telescope moves; give its name."""
-    state, telescope = stage.state, stage.state.telescope(_TELESCOPE)
+    name = await trigger(stage, number)
+    await call_off(stage, name)
+    return name
+
+
+async def trigger(stage: Stage, number: int) -> str:
+    """Have a burst go off, and wait until the telescope moves; give the campaign's name."""
+    state = stage.state
     await asyncio.sleep(_QUIET_S)
     # Bursts are named by the last two digits of the second in which they are drawn: no name twice.
     now = stage.clock.now().replace(microsecond=0)
@@ -160,22 +186,29 @@ async def _burst(stage: _Stage, number: int) -> str:
     async def observing() -> bool:
         return made["campaign"] in stage.commands
 
-    async def idle() -> bool:
-        return not (await ask(telescope, "telescope"))["campaigns"]
-
-    await _until(observing)
-    await ask(state.csc, "call-off", campaign=made["campaign"], reason="measured")
-    await _until(idle)
+    await until(observing)
     return str(made["campaign"])
 
 
-async def _until(done: Callable[[], Awaitable[bool]]) -> None:
+async def call_off(stage: Stage, name: str) -> None:
+    """Have a campaign called off, and wait until the telescope is free."""
+    telescope = stage.state.telescope(_TELESCOPE)
+
+    async def idle() -> bool:
+        return not (await ask(telescope, "telescope"))["campaigns"]
+
+    await ask(stage.state.csc, "call-off", campaign=name, reason="measured")
+    await until(idle)
+
+
+async def until(done: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something has come about."""
     async with asyncio.timeout(_PATIENCE_S):
         while not await done():  # noqa: ASYNC110 - the condition is in another process; bounded
             await asyncio.sleep(_POLL_S)
 
 
-def _rows(stage: _Stage, played: dict[str, list[str]]) -> list[dict[str, Any]]:
+def _rows(stage: Stage, played: dict[str, list[str]]) -> list[dict[str, Any]]:
     rows = []
     url = archive_url(stage.state.csc, "")
     with Archive.open(url, archive_files(stage.state.csc), migrate=False) as archive:

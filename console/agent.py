@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,19 +17,24 @@ from pathlib import Path
 from typing import Any
 
 from console.control import Command, Control
+from console.set_aside import JOURNAL, resend, waiting
 from console.settings import Xmpp, secret
+from console.watchdog import show_life
+from flows.runner import SIGN_OF_LIFE_S, PrefectRunner
 from followup.clock import Clock, SkyClock, WallClock
 from followup.errors import ConfigurationError
+from followup.names import CSC, RELAY
 from followup.story import PlainRunner, Runner
 from messaging.author import Author
 from messaging.courier import Courier
 from messaging.desk import Desk
+from messaging.errors import JournalError
 from messaging.journal import Journal
-from messaging.records import OutgoingState
 from messaging.rules import Rules
 from messaging.session import SessionDownError, UndeliverableError
 from messaging.xmpp.session import XmppSession
 from messaging.xmpp.settings import XmppSettings
+from voevent.packet import PacketId
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +110,8 @@ async def open_site(
         wall=wall,
         rng=random.Random(),  # noqa: S311 - jitter
     )
-    journal = Journal.open(folder / "journal.sqlite", wall=wall)
+    journal = Journal.open(folder / JOURNAL, wall=wall)
+    living = asyncio.create_task(show_life())
     runner = make_runner(folder, user, api_url)
     try:
         yield Site(
@@ -120,6 +126,7 @@ async def open_site(
             session=session,
         )
     finally:
+        living.cancel()
         await runner.settle(_SETTLE_S)
         journal.close()
 
@@ -135,13 +142,12 @@ def make_runner(folder: Path, user: str, api_url: str) -> Runner:
         PREFECT_API_URL=api_url,
         PREFECT_HOME=str(home.absolute()),
         PREFECT_LOGGING_SETTINGS_PATH=str(from_here),
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY=str(SIGN_OF_LIFE_S),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
     )
-    # Prefect reads its settings when it is imported, and takes seconds: only who uses it pays.
-    from flows.runner import PrefectRunner  # noqa: PLC0415
-
-    return PrefectRunner(site=user, api_url=api_url)
+    # Prefect reads its settings when it is imported; the runner does that in its own thread.
+    return PrefectRunner(site=user, api_url=api_url, home=home, wall=WallClock())
 
 
 async def connect(site: Site, courier: Courier) -> None:
@@ -187,6 +193,7 @@ async def serve(
     ours: dict[str, Command] = {
         "status": lambda _: standing(site),
         "set-sky-clock": partial(set_sky_clock, site),
+        "resend": partial(_resend, site, courier),
     }
     control = Control(site.folder, {**ours, **commands})
     await control.start()
@@ -213,20 +220,18 @@ async def _session(site: Site, courier: Courier) -> None:
 
 async def standing(site: Site) -> dict[str, Any]:
     """How a site's messaging stands."""
-    pending, expired, quarantined = await site.journal.read(
-        lambda reader: (
-            [row for row in reader.outgoing(states=[OutgoingState.PENDING]) if row.acknowledged],
-            reader.outgoing(states=[OutgoingState.EXPIRED]),
-            len(reader.quarantined()),
-        )
-    )
     return {
         "site": site.user,
         "pid": os.getpid(),
-        "waiting_for_receipt": len(pending),
-        "expired": [{"ivorn": row.id.ivorn, "body": row.body} for row in expired],
-        "quarantined": quarantined,
+        "connected": site.session.online,
+        "hears": {user: site.session.heard(user) for user in (CSC, RELAY) if user != site.user},
+        **await site.journal.read(waiting),
     }
+
+
+async def _resend(site: Site, courier: Courier, arguments: dict[str, Any]) -> int:
+    packet = PacketId(ivorn=arguments["ivorn"], sha256=arguments["sha256"])
+    return await resend(site.journal, courier.wake, packet)
 
 
 async def set_sky_clock(site: Site, arguments: dict[str, Any]) -> None:
@@ -248,18 +253,31 @@ async def watch_enrolments(
     *,
     arrive: Callable[[str], Awaitable[None]],
     leave: Callable[[str], Awaitable[None]],
+    before: Iterable[str] = (),
+    anew: bool = False,
 ) -> None:
     """Call `arrive` once for each telescope that is enrolled, now or later, and `leave` for each revoked.
 
     What fails because the server is away, or not ready for it, is tried again.
+
+    Parameters
+    ----------
+    before
+        Telescopes known from earlier: those revoked while no agent ran leave now.
+    anew
+        Whether `arrive` is called again after each fresh login: the server may have lost everything.
     """
-    known: set[str] = set()
+    known = set(before) - set(enrolled())
+    logins = 0
     while True:
         now = set(enrolled())
+        if anew and site.session.logins != logins:
+            logins = site.session.logins
+            known -= now
         for name in sorted(now ^ known):
             try:
                 await (arrive(name) if name in now else leave(name))
-            except (SessionDownError, UndeliverableError) as error:
+            except (SessionDownError, UndeliverableError, JournalError) as error:
                 log.debug("%s is not set up yet: %s", name, error)
             else:
                 known ^= {name}

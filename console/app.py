@@ -10,10 +10,12 @@ from console.commands import (
     deploy_commands,
     packet_commands,
     servers_commands,
+    set_aside,
     sites,
     status,
 )
 from console.commands.demo import demo
+from console.commands.faults import faults
 
 _TRY = "Try it"
 _RUN = "Run the sites"
@@ -43,6 +45,7 @@ Every command tells more with `--help`.
     epilog="Exit status: 0 done; 1 done, but not as it should be; 2 what was asked for cannot be done.",
 )
 app.command("demo", rich_help_panel=_TRY)(demo)
+app.command("faults", rich_help_panel=_TRY)(faults)
 servers_commands.register(app, panel=_RUN)
 status.register(app, panel=_RUN)
 app.add_typer(sites.relay, name="relay", rich_help_panel=_RUN)
@@ -51,6 +54,7 @@ app.add_typer(sites.gft, name="gft", rich_help_panel=_RUN)
 app.add_typer(deploy_commands.deploy, name="deploy", rich_help_panel=_RUN)
 centre.register(app, panel=_OBSERVE)
 app.add_typer(archive_commands.archive, name="archive", rich_help_panel=_OBSERVE)
+set_aside.register(packet_commands.packet)
 app.add_typer(packet_commands.packet, name="packet", rich_help_panel=_OBSERVE)
 
 

@@ -23,10 +23,25 @@ _KEEP_LINES = 20
 
 
 class AgentProcess:
-    """One agent: started like a person starts it, listened to through its log on standard output."""
+    """One agent: started like a person starts it, listened to through its log on standard output.
 
-    def __init__(self, site: str, arguments: Sequence[str], *, state: Path, listen: Listener) -> None:
+    Parameters
+    ----------
+    module
+        What Python runs with those arguments; by default this program.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        arguments: Sequence[str],
+        *,
+        state: Path,
+        listen: Listener,
+        module: Sequence[str] = ("console",),
+    ) -> None:
         self.site = site
+        self._module = module
         self._arguments = (*arguments, "--state", str(state), "--log", "json")
         self._listen = listen
         self._process: asyncio.subprocess.Process | None = None
@@ -46,7 +61,7 @@ class AgentProcess:
         setpriv = shutil.which("setpriv")
         prefix = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
         self._process = await asyncio.create_subprocess_exec(
-            *prefix, sys.executable, "-m", "console", *self._arguments,
+            *prefix, sys.executable, "-m", *self._module, *self._arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -74,6 +89,13 @@ class AgentProcess:
                 f"the agent of {self.site} ended: {complaint.message}",
                 hint=complaint.hint or "its log has the details",
             )
+
+    async def ended(self) -> int:
+        """Return when it has ended and all that it said was heard; give its exit status (`subprocess`)."""
+        if self._process is None or self._reading is None:
+            raise ConfigurationError(f"{self.site} was not started")
+        await asyncio.shield(self._reading)
+        return await self._process.wait()
 
     async def stop(self, patience_s: float) -> None:
         """Ask it to end, and wait; end it by force when it takes too long."""

@@ -23,14 +23,16 @@ from archive.errors import ArchiveError
 from console import enrolment, simulation
 from console.children import AgentProcess
 from console.control import ask
+from console.indi_stage import raise_curtain, site_settings
 from console.live import LiveView, sky_time
 from console.report import faults, report
 from console.screen import screen
-from console.servers import Servers, embedded, running
+from console.servers import Servers, embedded, free_port, running
 from console.settings import SETTINGS
 from console.state import State, archive_files, archive_url
 from console.summary import print_summary
 from deploy.errors import DeployError
+from deploy.indiserver import check_installed
 from followup.clock import SkyClock, WallClock
 from followup.errors import ConfigurationError, FollowupError
 from followup.names import CSC, RELAY
@@ -38,9 +40,13 @@ from simulators.sites import known_telescope
 
 _BEFORE = timedelta(hours=6)
 """How much earlier the sky's clock stands while the agents start; then it is set to the burst."""
+_SOON_S = 240.0
+"""With devices that take real time, alerts later than this after the first are not played."""
 _STALL_S = 180.0
 _LONGEST_WAIT_SKY_S = 4 * 3600.0
 _PATIENCE_S = 30.0
+_PARKING_S = 120.0
+"""How long telescopes that take real time may take to park and to close."""
 _HURRY_S = 10.0
 _POLL_S = 0.5
 _PAGE = 200
@@ -56,6 +62,8 @@ class DemoSettings:
         How many times faster sky time runs.
     packet
         A real alert, or a folder of them, instead of drawn bursts.
+    over_indi
+        Whether the telescopes' devices are INDI's simulators; they take real time.
     """
 
     state: State
@@ -67,6 +75,7 @@ class DemoSettings:
     keep: bool
     prefect: str
     json_file: Path | None
+    over_indi: bool = False
 
 
 @dataclass
@@ -134,6 +143,8 @@ class Demo:
     def _check(self) -> None:
         for name in self.settings.telescopes:
             known_telescope(name)
+        if self.settings.over_indi:
+            check_installed()
         if not self.settings.telescopes:
             raise ConfigurationError("no telescope is named", hint="--telescopes gft-spm,gft-jilin")
         if (self.state.csc / SETTINGS).exists():
@@ -152,9 +163,12 @@ class Demo:
         drawing = asyncio.create_task(asyncio.to_thread(self._draw))
         try:
             play = await drawing
-            async with embedded(self.state, prefect=self.settings.prefect) as servers:
+            async with (
+                embedded(self.state, prefect=self.settings.prefect) as servers,
+                contextlib.AsyncExitStack() as devices,
+            ):
                 with self.view:
-                    await self._set_up(play, servers)
+                    await self._set_up(play, servers, devices)
                     try:
                         await self._start_agents(servers)
                         await self._act(play)
@@ -169,13 +183,19 @@ class Demo:
         return not document["faults"]
 
     def _draw(self) -> simulation.Play:
+        seed, over_indi = self.settings.seed, self.settings.over_indi
         if self.settings.packet is not None:
-            return simulation.play_alerts(self.settings.seed, self.settings.packet)
-        return simulation.play(self.settings.seed, self.settings.telescopes, bursts=self.settings.bursts)
+            play = simulation.play_alerts(seed, self.settings.packet)
+        else:
+            names, bursts = self.settings.telescopes, self.settings.bursts
+            play = simulation.play(seed, names, bursts=bursts, over_indi=over_indi)
+        return play.soon(_SOON_S) if over_indi else play
 
     # --- the stage -----------------------------------------------------------------------------------
 
-    async def _set_up(self, play: simulation.Play, servers: Servers) -> None:
+    async def _set_up(
+        self, play: simulation.Play, servers: Servers, devices: contextlib.AsyncExitStack
+    ) -> None:
         self.clock.set(play.start - _BEFORE, WallClock().now())
         sky = self._sky_settings()
         await enrolment.make_centre(self.state, servers, sky=sky)
@@ -185,7 +205,12 @@ class Demo:
                 self.state, servers.prosody, name, sftp_port=servers.ports.sftp
             )
             folder = self.state.telescope(name)
-            content = {"model": name, "devices": "simulated", "prefect": {"api_url": api_url}, "sky": sky}
+            content: dict[str, Any] = {"model": name, "devices": "simulated"}
+            if self.settings.over_indi:
+                server = await raise_curtain(folder, known_telescope(name), free_port())
+                devices.push_async_callback(server.stop)
+                content = site_settings(known_telescope(name), server.port)
+            content |= {"prefect": {"api_url": api_url}, "sky": sky}
             enrolment.install_enrolment(enrolled, folder, content)
             simulation.write_sky(folder, play.scenario)
 
@@ -281,7 +306,8 @@ class Demo:
         FollowupError
             When nothing has happened for too long, or an agent has ended.
         """
-        patience_s = _STALL_S + _LONGEST_WAIT_SKY_S / self.settings.rate
+        longest_wait_s = _SOON_S if self.settings.over_indi else _LONGEST_WAIT_SKY_S / self.settings.rate
+        patience_s = _STALL_S + longest_wait_s
         while not await done():
             gone = [agent.site for agent in self._agents if agent.pid is None]
             if gone:
@@ -304,7 +330,7 @@ class Demo:
     async def _settle(self, play: simulation.Play, servers: Servers) -> dict[str, Any]:
         self.console.print("every campaign is closed; reading the archive")
         if not self.settings.keep:
-            await self._stop_agents(_PATIENCE_S)
+            await self._stop_agents(_PARKING_S if self.settings.over_indi else _PATIENCE_S)
         flow_runs = await self._flow_runs(servers)
         document = await asyncio.to_thread(self._report, play, servers, flow_runs)
         document["wall_s"] = round(time.monotonic() - self._began, 1)

@@ -16,7 +16,7 @@ from console.settings import SETTINGS
 from console.state import State, replace_file
 from deploy.prosody import Prosody
 from followup.errors import ConfigurationError
-from followup.names import CSC, RELAY, check_telescope
+from followup.names import CSC, check_telescope
 
 _KEY = "id_ed25519"
 
@@ -40,23 +40,50 @@ async def make_centre(state: State, servers: Servers, *, sky: dict[str, Any] | N
     sky
         The settings of a simulated sky clock.
     """
-    api_url = f"{servers.prefect_url}/api" if servers.prefect_url else ""
+    await restore_accounts(state, servers.prosody)
     # A site's settings are written last: they say that it is complete. What was interrupted is begun again.
     if not (state.relay / SETTINGS).exists():
-        await _make_account(state.relay, RELAY, servers)
+        await _make_account(state, state.relay, servers)
         host_key = asyncssh.generate_private_key("ssh-ed25519")
         replace_file(state.relay / "host_key", host_key.export_private_key().decode(), mode=0o600)
         replace_file(state.relay / "host_key.pub", host_key.export_public_key().decode())
         settings.write(state.relay, {"sftp_port": servers.ports.sftp, "xmpp": _xmpp(servers)})
     if not (state.csc / SETTINGS).exists():
-        await _make_account(state.csc, CSC, servers)
+        await _make_account(state, state.csc, servers)
         relay_store(state.relay).admit(CSC, _make_key(state.csc))
         shutil.copyfile(state.relay / "host_key.pub", state.csc / "relay_host_key.pub")
         settings.write(state.csc, {"xmpp": _xmpp(servers), "sftp": _sftp(servers)})
     # The ports, the clock and the Prefect server may be others than last time.
-    prefect = {"api_url": api_url}
-    update(state.relay, sftp_port=servers.ports.sftp, xmpp=_xmpp(servers), prefect=prefect, sky=sky)
-    update(state.csc, sftp=_sftp(servers), xmpp=_xmpp(servers), prefect=prefect, sky=sky)
+    for folder in (state.relay, state.csc):
+        update(folder, sky=sky, **_addresses(state, folder, servers))
+
+
+def _addresses(state: State, folder: Path, servers: Servers) -> dict[str, Any]:
+    """Tell a site where the embedded servers are now; what it has elsewhere stays as its settings say."""
+    said, relay = settings.content(folder), settings.content(state.relay)
+    xmpp, sftp = said.get("xmpp", {}), said.get("sftp", {})
+    if (xmpp.get("host"), xmpp.get("domain")) != (HOST, DOMAIN):
+        return {}
+    found: dict[str, Any] = {"xmpp": _xmpp(servers)}
+    if "sftp" not in relay and relay.get("sftp_host", HOST) == HOST:
+        if folder == state.relay:
+            found["sftp_port"] = servers.ports.sftp
+        elif sftp.get("host") == HOST:
+            found["sftp"] = _sftp(servers)
+    shown = said.get("prefect", {}).get("api_url", "")
+    if servers.prefect is None or not shown or shown.startswith(f"http://{HOST}:"):
+        found["prefect"] = {"api_url": f"{servers.prefect_url}/api" if servers.prefect_url else ""}
+    return found
+
+
+async def restore_accounts(state: State, prosody: Prosody) -> list[str]:
+    """Give the server the accounts again that it has lost, with the passwords they had; tells which."""
+    kept = state.servers / "accounts"
+    there = prosody.accounts()
+    lost = sorted(path.name for path in kept.glob("[!.]*") if path.name not in there) if kept.is_dir() else []
+    for user in lost:
+        await prosody.add_account(user, password=settings.secret(kept / user))
+    return lost
 
 
 async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_port: int) -> Path:
@@ -82,7 +109,7 @@ async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_por
         raise ConfigurationError(f"{state.root} holds no science centre", hint="followup up makes one")
     folder = state.enrolments / name
     shutil.rmtree(folder, ignore_errors=True)
-    password = await prosody.add_account(name)
+    password = await _add_account(state, prosody, name)
     replace_file(folder / "password", password + "\n", mode=0o600)
     public = _make_key(folder)
     relay_store(state.relay).admit(name, public)
@@ -113,6 +140,7 @@ async def revoke_telescope(state: State, prosody: Prosody, name: str) -> None:
         raise ConfigurationError(
             f"{name} is not enrolled here", hint=f"enrolled: {', '.join(enrolled(state.csc)) or 'none'}"
         )
+    _kept_password(state, name).unlink(missing_ok=True)
     await prosody.remove_account(name)
     relay_store(state.relay).revoke(name)
     for site in (state.csc, state.relay):
@@ -137,21 +165,34 @@ def install_enrolment(enrolment: Path, site: Path, content: dict[str, Any]) -> N
 
 
 def update(folder: Path, **values: Any) -> None:
-    """Replace values and sections of a site's settings; None removes one."""
+    """Replace values of a site's settings, in sections those given only; None removes one."""
     path = folder / SETTINGS
     document = tomlkit.parse(path.read_text(encoding="utf-8"))
     for name, value in values.items():
         if value is None:
             document.pop(name, None)
+        elif isinstance(value, dict) and name in document:
+            document[name].update(value)
         else:
             document[name] = value
-    replace_file(path, tomlkit.dumps(document))
+    replace_file(path, tomlkit.dumps(document), mode=0o600)
 
 
-async def _make_account(folder: Path, user: str, servers: Servers) -> None:
-    password = await servers.prosody.add_account(user)
+async def _make_account(state: State, folder: Path, servers: Servers) -> None:
+    password = await _add_account(state, servers.prosody, folder.name)
     replace_file(folder / "password", password + "\n", mode=0o600)
     shutil.copyfile(servers.ca_file, folder / "ca.pem")
+
+
+async def _add_account(state: State, prosody: Prosody, user: str) -> str:
+    """Make an account with a new password, and keep that: the server's data may be lost."""
+    password = await prosody.add_account(user)
+    replace_file(_kept_password(state, user), password + "\n", mode=0o600)
+    return password
+
+
+def _kept_password(state: State, user: str) -> Path:
+    return state.servers / "accounts" / user
 
 
 def _make_key(folder: Path) -> str:

@@ -57,6 +57,8 @@ def set_up(folder: Path, *, as_json: bool, verbose: bool) -> Path:
     # Their lines of routine would drown the site's own, in the file too.
     for chatty in ("slixmpp", "asyncssh", "paramiko", "httpx", "prefect", "matplotlib", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns of every attempt to connect, for as long as a server is away; what matters of it we say.
+    logging.getLogger("indipyclient").setLevel(logging.ERROR)
     return path
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +14,23 @@ from agents.csc.downloads import Downloads
 from agents.csc.service import CscAgent
 from agents.csc.triggering import Triggered
 from archive.archive import Archive
+from archive.errors import ArchiveError, ArchiveFullError, ArchiveUnavailableError
 from console import settings
 from console.agent import Site, open_site, serve, watch_enrolments
 from console.enrolment import enrolled
 from console.state import archive_files, archive_url
-from followup.errors import ConfigurationError, FollowupError
+from console.store_login import sftp_settings
+from followup.errors import FollowupError
 from followup.names import CSC, RELAY, CampaignName, topic_of
 from messaging.rules import Rules
-from transfer.session import check_keys
-from transfer.settings import SftpSettings
+
+log = logging.getLogger(__name__)
 
 
 async def run_csc(folder: Path) -> None:
     """Be the science centre until told to end."""
     config = settings.read(settings.CscSettings, folder)
-    archive = await asyncio.to_thread(
-        Archive.open, archive_url(folder, config.archive_url), archive_files(folder)
-    )
+    archive = await asyncio.to_thread(_archive, folder, config.archive_url)
     try:
         async with open_site(
             folder,
@@ -44,13 +47,27 @@ async def run_csc(folder: Path) -> None:
                 archive=archive,
                 folder=archive_files(folder) / "incoming",
                 wall=site.wall,
+                keep=timedelta(days=config.keep_parts_days),
             )
+            tidying = asyncio.create_task(downloads.keep_tidy())
             try:
                 await _serve(site, folder, archive, downloads)
             finally:
+                tidying.cancel()
+                await asyncio.gather(tidying, return_exceptions=True)
                 downloads.close()
     finally:
         archive.close()
+
+
+def _archive(folder: Path, configured: str) -> Archive:
+    """Open the archive; one that is away or full is opened later, by who needs it (blocking)."""
+    url, files = archive_url(folder, configured), archive_files(folder)
+    try:
+        return Archive.open(url, files)
+    except (ArchiveUnavailableError, ArchiveFullError) as error:
+        log.error("%s; going on without it until it is back (%s)", error, error.hint)  # noqa: TRY400
+        return Archive.later(url, files)
 
 
 async def _serve(site: Site, folder: Path, archive: Archive, downloads: Downloads) -> None:
@@ -83,8 +100,16 @@ async def _serve(site: Site, folder: Path, archive: Archive, downloads: Download
     async def call_off(arguments: dict[str, Any]) -> dict[str, str]:
         return _told(await agent.call_off(_campaign(arguments["campaign"]), arguments["reason"]))
 
-    async def telescopes(_: dict[str, Any]) -> dict[str, bool]:
-        return {name: site.session.present(name) for name in enrolled(folder)}
+    async def telescopes(_: dict[str, Any]) -> dict[str, bool | None]:
+        return {name: site.session.heard(name) for name in enrolled(folder)}
+
+    async def centre(_: dict[str, Any]) -> dict[str, Any]:
+        standing = await agent.standing()
+        said = {"hears": await telescopes({}), "waits": downloads.waits | standing["waits"]}
+        lost: tuple[tuple[str, str], ...] = ()
+        with contextlib.suppress(ArchiveError):  # it is away: that is among what is waited for
+            lost = await asyncio.to_thread(archive.undelivered)
+        return {**standing, **said, "undelivered": [f"{campaign}/{dataset}" for campaign, dataset in lost]}
 
     watching = asyncio.create_task(
         watch_enrolments(site, lambda: enrolled(folder), arrive=arrive, leave=leave)
@@ -93,33 +118,12 @@ async def _serve(site: Site, folder: Path, archive: Archive, downloads: Download
         await serve(
             site,
             courier,
-            {"trigger": trigger, "call-off": call_off, "telescopes": telescopes},
+            {"trigger": trigger, "call-off": call_off, "telescopes": telescopes, "centre": centre},
             before_end=agent.stop,
         )
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-
-
-def sftp_settings(folder: Path, user: str, config: settings.Sftp) -> SftpSettings:
-    """Give the login of a site at the relay's store.
-
-    Raises
-    ------
-    ConfigurationError
-        When a key is missing or is none, or the site's own can be read by others.
-    """
-    key_file, host_key_file = folder / config.key_file, folder / config.host_key_file
-    settings.secret(key_file)
-    try:
-        host_key = host_key_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigurationError(
-            f"{host_key_file}: {error.strerror}", hint="copy it from the enrolment"
-        ) from error
-    login = SftpSettings(host=config.host, port=config.port, user=user, key_file=key_file, host_key=host_key)
-    check_keys(login)
-    return login
 
 
 def _campaign(text: str) -> CampaignName:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 from agents.gft.bench import Bench
+from agents.gft.keeping import Keeping, Terms
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
 from agents.gft.reduction.calibration import Masters, build_masters, read_masters, write_masters
 from agents.gft.service import TelescopeAgent
 from console import settings
 from console.agent import Site, open_site, serve
+from console.equipment import equipped
 from console.memory import give_back_large_blocks
-from console.run_csc import sftp_settings
+from console.store_login import sftp_settings
 from followup.errors import ConfigurationError
 from followup.names import CSC, RELAY, topic_of
 from followup.site import Instrument
 from followup.strategy import Strategies, default_strategies, load_strategies
 from messaging.rules import Rules
-from simulators.scenario import read_scenario
-from simulators.sites import known_telescope
-from simulators.sky import SimulatedCatalogue, SimulatedSky
-from simulators.telescope import simulated_telescope
 
 log = logging.getLogger(__name__)
 
@@ -48,45 +47,51 @@ async def run_gft(folder: Path) -> None:
 async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -> None:
     # What is wrong with the settings must not take the minutes until the telescope is ready to show.
     sftp = sftp_settings(folder, config.name, config.sftp)
-    model = known_telescope(config.model)
-    scenario = folder / config.scenario_file
-    sky = SimulatedSky(read_scenario(scenario).seed)
-    telescope = simulated_telescope(model, scenario, clock=site.sky)
-    observatory = Observatory(telescope, site.sky)
-    planner = Planner(
-        site=model.site,
-        instrument=model.instrument,
-        strategies=_strategies(folder, config.strategies_file),
-        clock=site.sky,
-    )
-    await planner.warm()
-    masters = await _masters(observatory, model.instrument, folder / "calibration.fits")
-    bench = Bench(
-        name=config.name,
-        site=model.site,
-        instrument=model.instrument,
-        planner=planner,
-        observatory=observatory,
-        catalogue=SimulatedCatalogue(sky),
-        masters=masters,
-        journal=site.journal,
-        author=site.author,
-        sftp=sftp,
-        runner=site.runner,
-        folder=folder / "data",
-        log_file=folder / "log.jsonl",
-        simulated=True,
-        sky=site.sky,
-        wall=site.wall,
-    )
-    agent = TelescopeAgent(bench)
-    courier = site.courier(agent, Rules.for_telescope(config.name))
-    bench.wake = courier.wake
-    await agent.start()
-    try:
-        await serve(site, courier, {"telescope": lambda _: agent.standing()}, before_end=agent.stop)
-    finally:
-        bench.close()
+    strategies = _strategies(folder, config.strategies_file)
+    async with equipped(config, folder, site.sky) as equipment:
+        observatory = Observatory(equipment.telescope, site.sky)
+        planner = Planner(
+            site=equipment.site, instrument=equipment.instrument, strategies=strategies, clock=site.sky
+        )
+        masters = await _masters(observatory, equipment.instrument, folder / "calibration.fits")
+        bench = Bench(
+            name=config.name,
+            site=equipment.site,
+            instrument=equipment.instrument,
+            planner=planner,
+            observatory=observatory,
+            catalogue=equipment.catalogue,
+            masters=masters,
+            journal=site.journal,
+            author=site.author,
+            sftp=sftp,
+            runner=site.runner,
+            folder=folder / "data",
+            log_file=folder / "log.jsonl",
+            simulated=equipment.simulated,
+            sky=site.sky,
+            wall=site.wall,
+            acquisition_s=config.acquisition_s,
+        )
+        agent = TelescopeAgent(bench)
+        courier = site.courier(agent, Rules.for_telescope(config.name))
+        bench.wake = courier.wake
+        # What was interrupted goes on first: a new trigger can wait the seconds until the tables are made.
+        await agent.start()
+        keeping = asyncio.create_task(_keeping(site, bench.folder, config).run())
+        try:
+            await planner.warm()
+            await serve(site, courier, {"telescope": lambda _: agent.standing()}, before_end=agent.stop)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            bench.close()
+
+
+def _keeping(site: Site, data: Path, config: settings.TelescopeSettings) -> Keeping:
+    keep = None if config.keep_data_days is None else timedelta(days=config.keep_data_days)
+    terms = Terms(keep=keep, free_bytes=int(config.keep_free_gb * 1e9))
+    return Keeping(site.journal, data, terms, wall=site.wall)
 
 
 async def _masters(observatory: Observatory, instrument: Instrument, path: Path) -> Masters:
@@ -96,7 +101,7 @@ async def _masters(observatory: Observatory, instrument: Instrument, path: Path)
     log.info(
         "taking calibration frames (once, some minutes of sky time)", extra={"event": "calibration.taking"}
     )
-    frames = await observatory.calibration_frames(instrument.filters)
+    frames = await observatory.calibration_frames(instrument)
     masters = await asyncio.to_thread(build_masters, frames, instrument)
     await asyncio.to_thread(write_masters, masters, path)
     return masters

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from console.device_settings import Detector, Indi, Place
 from console.state import replace_file
 from followup.clock import Clock, SkyClock, WallClock
 from followup.errors import ConfigurationError
@@ -93,6 +94,8 @@ class CscSettings(_Site):
     sftp: Sftp
     archive_url: str = ""
     """SQLAlchemy URL; empty for a SQLite file in the site's folder."""
+    keep_parts_days: float = Field(default=7.0, ge=0)
+    """How long what was downloaded of a dataset is kept when nobody goes on with it."""
 
 
 class RelaySettings(_Site):
@@ -100,8 +103,21 @@ class RelaySettings(_Site):
 
     sftp_host: str = "127.0.0.1"
     sftp_port: int
+    sftp: Sftp | None = None
+    """The relay's account at a store on OpenSSH; none for the embedded store, which is then not served."""
     keep_datasets_days: float = Field(default=14.0, ge=0)
-    """How long a dataset is kept after the science centre has archived it."""
+    """How long a dataset is kept after the science centre's final receipt."""
+    keep_parts_days: float = Field(default=7.0, ge=0)
+    """How long the part of a file that a cut upload left is kept."""
+
+
+class IndiTelescope(NamedTuple):
+    """What the settings of a telescope over INDI must all say."""
+
+    place: Place
+    detector: Detector
+    devices: Indi
+    catalogue_file: Path | None
 
 
 class TelescopeSettings(_Site):
@@ -109,12 +125,46 @@ class TelescopeSettings(_Site):
 
     name: str
     sftp: Sftp
-    devices: Literal["simulated"] = "simulated"
-    model: str
+    devices: Literal["simulated", "indi"] = "simulated"
+    model: str = ""
     """Which known telescope the simulated devices imitate."""
     scenario_file: Path = Path("sky.json")
+    """The simulated sky, unless `catalogue_file` names the stars of the real one."""
     strategies_file: Path | None = None
     """Observing strategies in TOML; none for the built-in ones."""
+    keep_data_days: float | None = Field(default=None, ge=1)
+    """How long a campaign's data are kept here when all is archived; none for as long as there is room."""
+    keep_free_gb: float = Field(default=5.0, ge=0)
+    """With less than this free, the oldest campaigns whose data are archived go."""
+    acquisition_s: float = Field(default=0.0, ge=0, le=300)
+    """Exposure that tells where the telescope looks after each slew, to correct it; 0 for none."""
+    place: Place | None = None
+    detector: Detector | None = None
+    indi: Indi | None = None
+    catalogue_file: Path | None = None
+    """With INDI devices: the reference stars; without it all that the telescope says is a drill."""
+
+    def over_indi(self) -> IndiTelescope | None:
+        """Give the telescope behind an INDI server; None for simulated devices."""
+        if self.devices == "simulated" or not (self.place and self.detector and self.indi):
+            return None
+        return IndiTelescope(self.place, self.detector, self.indi, self.catalogue_file)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Refuse settings that lack what their devices need."""
+        if self.devices == "simulated":
+            if not self.model:
+                raise ValueError('devices = "simulated" needs model, the telescope to imitate')
+            return self
+        missing = [name for name in ("place", "detector", "indi") if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f'devices = "indi" needs the sections {", ".join(f"[{m}]" for m in missing)}')
+        if self.indi and self.detector and (left := set(self.detector.zero_points) - set(self.indi.slots)):
+            raise ValueError(f"[indi] slots names no slot for the filters {', '.join(sorted(left))}")
+        if self.sky is not None and self.sky.rate != 1.0:
+            raise ValueError(f"[sky] rate is {self.sky.rate:g}: INDI devices take real time, it must be 1")
+        return self
 
 
 S = TypeVar("S", bound=_Site)
@@ -150,16 +200,33 @@ def read(kind: type[S], folder: Path) -> S:
         settings: S = FromFile()
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path}: {where}: {first['msg']}", hint="mend that line") from error
+        where = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+        what = first["msg"].removeprefix("Value error, ")
+        message = f"{path}: {where}: {what}" if where else f"{path}: {what}"
+        raise ConfigurationError(message, hint="mend that line") from error
     except ValueError as error:
         raise ConfigurationError(f"{path}: {error}", hint="mend the file: it must be TOML") from error
     return settings
 
 
+def content(folder: Path) -> dict[str, Any]:
+    """Give what ``site.toml`` in a site's folder says, as it stands there.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is not TOML.
+    """
+    path = folder / SETTINGS
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}", hint="mend the file: it must be TOML") from error
+
+
 def write(folder: Path, content: dict[str, Any]) -> None:
-    """Write ``site.toml`` into a new site's folder (mode 0700)."""
-    replace_file(folder / SETTINGS, tomlkit.dumps(content))
+    """Write ``site.toml`` into a new site's folder (mode 0700); the URL of an archive may hold a password."""
+    replace_file(folder / SETTINGS, tomlkit.dumps(content), mode=0o600)
 
 
 def secret(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from console.enrolment import enrolled
 from console.state import State
 from followup.errors import ConfigurationError
 from simulators.afterglow import SimulatedBurst, find_burst
+from simulators.indi_camera import twin
 from simulators.notices import TimedAlert, alerts_from, svom_sequence
 from simulators.population import burst_of, draw_burst
 from simulators.scenario import Scenario, read_scenario, write_scenario
 from simulators.sites import known_telescope
 from simulators.sky import SimulatedSky
 
-_SCENARIO_FILE = "sky.json"
+SCENARIO_FILE = "sky.json"
+"""In a simulated telescope's folder: its sky."""
 _SPREAD_S = 240.0
 
 
@@ -41,6 +43,12 @@ class Play:
     scenario: Scenario
     alerts: tuple[TimedAlert, ...]
 
+    def soon(self, within_s: float) -> Play:
+        """Return the same with its first alert at once, and only those that follow it within that time."""
+        first = self.alerts[0].time
+        alerts = tuple(alert for alert in self.alerts if (alert.time - first).total_seconds() <= within_s)
+        return replace(self, start=first, alerts=alerts)
+
     def magnitude(self, burst: str, t_s: float, filter_name: str, exposure_s: float) -> float | None:
         """Give the true AB magnitude of a burst (`console.report.Truth`)."""
         found = find_burst(self.scenario.bursts, burst)
@@ -49,12 +57,17 @@ class Play:
         return mag
 
 
-def play(seed: int, telescopes: Sequence[str], *, bursts: int) -> Play:
+def play(seed: int, telescopes: Sequence[str], *, bursts: int, over_indi: bool = False) -> Play:
     """Draw bursts for a demonstration.
 
     The first is chosen (see `console.casting`): a telescope can observe it at once, another never, and its
     afterglow is seen in the first look and has faded below the limit of the last. Further bursts follow
     within minutes, as they come: most of them hide under a horizon, or show nothing.
+
+    Parameters
+    ----------
+    over_indi
+        Whether the telescopes have the detector of INDI's simulator, and no time to see a burst fade away.
 
     Raises
     ------
@@ -62,8 +75,8 @@ def play(seed: int, telescopes: Sequence[str], *, bursts: int) -> Play:
         When no burst in the sky would do for these telescopes.
     """
     rng = np.random.default_rng(seed)
-    models = [known_telescope(name) for name in telescopes]
-    first = first_burst(rng, models, SimulatedSky(seed))
+    models = [twin(known_telescope(name)) if over_indi else known_telescope(name) for name in telescopes]
+    first = first_burst(rng, models, SimulatedSky(seed), fades=not over_indi)
     drawn = [first]
     for number in range(2, bursts + 1):
         time = first.trigger_time + timedelta(seconds=round(rng.uniform(0.0, _SPREAD_S), 3))
@@ -118,7 +131,7 @@ def empty_sky(seed: int) -> Scenario:
 
 def write_sky(folder: Path, scenario: Scenario) -> None:
     """Give a simulated telescope its sky."""
-    write_scenario(scenario, folder / _SCENARIO_FILE)
+    write_scenario(scenario, folder / SCENARIO_FILE)
 
 
 def draw_into(where: State, *, now: datetime, seed: int | None) -> bytes:
@@ -130,7 +143,7 @@ def draw_into(where: State, *, now: datetime, seed: int | None) -> bytes:
         When no simulated telescope is here, or none has a dark sky now.
     """
     folders = [where.root / name for name in enrolled(where.csc)]
-    skies = [folder for folder in folders if (folder / _SCENARIO_FILE).is_file()]
+    skies = [folder for folder in folders if (folder / SCENARIO_FILE).is_file()]
     if not skies:
         raise ConfigurationError(
             f"no simulated telescope is set up in {where.root}", hint="followup gft simulate gft-NAME"
@@ -153,5 +166,5 @@ def draw_into(where: State, *, now: datetime, seed: int | None) -> bytes:
             hint="wait for the night there, or set another sky time",
         ) from error
     for folder in skies:
-        write_sky(folder, read_scenario(folder / _SCENARIO_FILE).with_burst(burst))
+        write_sky(folder, read_scenario(folder / SCENARIO_FILE).with_burst(burst))
     return svom_sequence(burst, rng)[0].raw

@@ -33,6 +33,8 @@ class SshdConfig:
         Where it listens.
     reader
         User that reads everything and writes nothing; also the group that the telescopes' folders have.
+    relay
+        User that lists and removes, and nothing else; a member of that group.
     """
 
     root: Path
@@ -41,6 +43,7 @@ class SshdConfig:
     port: int = 2222
     interfaces: tuple[str, ...] = ("0.0.0.0", "::")  # noqa: S104  # telescopes come from outside
     reader: str = "csc"
+    relay: str = "csc-ftp"
     pidfile: Path = Path("/run/followup-sshd.pid")
 
     def __post_init__(self) -> None:
@@ -65,13 +68,15 @@ class SshdConfig:
             "HOST_KEY": str(self.host_key),
             "PIDFILE": str(self.pidfile),
             "READER": self.reader,
+            "RELAY": self.relay,
         }
         return re.sub(r"@([A-Z_]+)@", lambda m: values[m[1]], _TEMPLATE.read_text(encoding="utf-8"))
 
     def store_commands(self) -> tuple[str, ...]:
-        """Return the shell commands, for root, that make the store and the account of its reader."""
+        """Return the shell commands, for root, for the store and the accounts of CSC and relay."""
         return (
             *_account(self.reader),
+            *_account(self.relay, group=self.reader),
             f"install -d -o root -g {self.reader} -m 0751 {shlex.quote(str(self.root))}",
             f"install -d -o root -g root -m 0755 {shlex.quote(str(self.keys))}",
         )
@@ -92,13 +97,15 @@ class SshdConfig:
         home = shlex.quote(str(self.root / telescope))
         return (
             *_account(telescope),
-            # The group bit makes what is uploaded readable for the reader.
-            f"install -d -o {telescope} -g {self.reader} -m 2750 {home}",
+            # The group bit gives what is uploaded to the group: the reader reads it, the relay removes it.
+            f"install -d -o {telescope} -g {self.reader} -m 2770 {home}",
         )
 
 
-def _account(user: str) -> tuple[str, ...]:
+def _account(user: str, *, group: str = "") -> tuple[str, ...]:
+    """Return the commands that make an account, in a group of its own unless one is named."""
+    in_group = f"--gid {group}" if group else "--user-group"
     return (
-        f"useradd --system --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin {user}",
+        f"useradd --system {in_group} --no-create-home --home-dir / --shell /usr/sbin/nologin {user}",
         f"usermod --password '*' {user}",
     )

@@ -14,6 +14,7 @@ import shutil
 import socket
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from deploy.errors import DeployError, PortInUseError, ProgramMissingError, ServerFailedError
 from deploy.prosody_config import ProsodyConfig
@@ -140,8 +141,26 @@ class Prosody:
                 await process.wait()
         self._process = None
 
-    async def add_account(self, user: str) -> str:
-        """Make an account, or give an existing one a new password; return the password, a random one.
+    def accounts(self) -> frozenset[str]:
+        """Users that have an account, as far as can be read (whether it runs or not)."""
+        database = f"file:{quote(str(self.config.data / _DATABASE))}?mode=ro"
+        try:
+            with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
+                rows = connection.execute(
+                    "SELECT DISTINCT user FROM prosody WHERE host = ? AND store = 'accounts'",
+                    (self.config.domain,),
+                )
+                return frozenset(user for (user,) in rows)
+        except sqlite3.Error:  # there is none yet, or no longer
+            return frozenset()
+
+    async def add_account(self, user: str, *, password: str = "") -> str:
+        """Make an account, or give an existing one a new password; return the password.
+
+        Parameters
+        ----------
+        password
+            A random one when empty.
 
         Raises
         ------
@@ -149,7 +168,7 @@ class Prosody:
             When `user` cannot be a user's name, or the account cannot be made.
         """
         _check_user(user)
-        password = secrets.token_urlsafe(24)
+        password = password or secrets.token_urlsafe(24)
         address = f"{user}@{self.config.domain}"
         answer = f"{password}\n{password}\n"
         code, output = await self._control("adduser", address, stdin=answer)

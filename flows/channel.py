@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
+from uuid import UUID
 
-from followup.story import Ended, Story, StoryEvent
+from followup.story import Ended, Said, Story, StoryEvent
 
 
 class Channel:
@@ -14,14 +15,36 @@ class Channel:
 
     Must be made in the loop that reads it. Each channel reads the story from the start, so that a second
     flow run of the same story (after an outage of the server) shows everything.
+
+    Parameters
+    ----------
+    started
+        Told which flow run shows the story.
+    notes
+        What that run says before all else, in Markdown.
+
+    Attributes
+    ----------
+    shown
+        The story's end, once everything before it is shown.
+    outlived
+        Whether the server was away in the meantime.
     """
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, *, started: Callable[[UUID], None], notes: tuple[str, ...]) -> None:
         self.story = story
-        self.shown = False
+        self.started = started
+        self.notes = notes
+        self.shown: Ended | None = None
+        self.outlived = False
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[StoryEvent] = asyncio.Queue()
         story.read(self._receive)
+
+    def say(self, text: str) -> None:
+        """Add a line to the run's log that is not the story's."""
+        line = Said(time=self.story.clock.now(), step="", level=20, text=text)
+        self._events.put_nowait(line)
 
     def _receive(self, event: StoryEvent) -> None:
         # The agent's thread must not notice that the reader has gone.

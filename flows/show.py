@@ -21,7 +21,7 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
@@ -47,7 +47,7 @@ _Lines = asyncio.Queue[Said | StepEnded]
 
 _CANCEL_POLL_S = 1.0
 _PROGRESS_EVERY_S = 2.0
-_STATE_TYPES = {
+STATE_TYPES = {
     StepState.COMPLETED: StateType.COMPLETED,
     StepState.SKIPPED: StateType.COMPLETED,
     StepState.CANCELLED: StateType.CANCELLED,
@@ -55,6 +55,7 @@ _STATE_TYPES = {
     StepState.FAILED: StateType.FAILED,
     StepState.RUNNING: StateType.RUNNING,
 }
+"""How what a story says of a step, or of itself, is called in Prefect."""
 
 
 async def step_body(step: str) -> State[Any]:  # noqa: ARG001 - shown to people
@@ -74,7 +75,7 @@ async def step_body(step: str) -> State[Any]:  # noqa: ARG001 - shown to people
             if item.message:
                 logger.info("%s: %s", subject, item.message)
             name = "Skipped" if item.state is StepState.SKIPPED else None
-            return State(type=_STATE_TYPES[item.state], name=name, message=item.message or None)
+            return State(type=STATE_TYPES[item.state], name=name, message=item.message or None)
         logger.log(item.level, "%s: %s", subject, item.text)
 
 
@@ -100,22 +101,26 @@ _lines: ContextVar[_Lines] = ContextVar("lines")
 async def show(steps: Steps) -> State[Any]:
     """Show the current channel's story until it ends; return the state that the flow run must end in.
 
-    Whatever Prefect raises when its server is away ends this run only: `flows.runner` shows the story anew.
+    Whatever Prefect raises when its server is away ends this run only: `flows.stage` shows the story anew.
     """
     channel = current.get()
     run = FlowRunContext.get()
     if run is None or run.flow_run is None:
         raise MissingContextError("a story is shown inside a flow run")
+    channel.started(run.flow_run.id)
     try:
+        for number, note in enumerate(channel.notes, 1):
+            await _show_note(channel, number, note)
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(_watch_for_cancel(run.flow_run.id, channel))
             ended = await _relay_events(channel, _Watch(), steps, group)
             watcher.cancel()
-    except ExceptionGroup as errors:
-        log.warning("Prefect lost sight of %s: %s", channel.story.name, errors.exceptions[0])
+    except Exception as error:  # noqa: BLE001 - one that ends this run ends nothing else
+        first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        log.warning("Prefect lost sight of %s: %s", channel.story.name, first)
         return State(type=StateType.CRASHED, message="the server was away; another run shows the same work")
-    channel.shown = True
-    return State(type=_STATE_TYPES[ended.state], name=ended.name, message=ended.message)
+    channel.shown = ended
+    return State(type=STATE_TYPES[ended.state], name=ended.name, message=ended.message)
 
 
 async def _relay_events(channel: Channel, watch: _Watch, steps: Steps, group: asyncio.TaskGroup) -> Ended:
@@ -183,6 +188,13 @@ async def _show_artifact(channel: Channel, event: Shown) -> None:
     await acreate_markdown_artifact(markdown=markdown, key=key, description=event.description)
 
 
+async def _show_note(channel: Channel, number: int, note: str) -> None:
+    """Say in the log and beside the run's artifacts what people should know about the run itself."""
+    get_run_logger().info("%s: %s", channel.story.subject, note)
+    key = artifact_key(channel, f"note on this run {number}")
+    await acreate_markdown_artifact(markdown=f"## Note\n\n{note}", key=key, description="Note on this run")
+
+
 async def _show_progress(channel: Channel, watch: _Watch, event: Progressed) -> None:
     now = time.monotonic()
     due = event.fraction >= 1.0 or now - watch.bar_times.get(event.key, 0.0) >= _PROGRESS_EVERY_S
@@ -200,7 +212,10 @@ async def _show_progress(channel: Channel, watch: _Watch, event: Progressed) -> 
 
 
 async def _watch_for_cancel(run_id: UUID, channel: Channel) -> None:
-    """Tell the work when somebody cancels the run, in the UI or through the API."""
+    """Tell the work when somebody cancels the run, in the UI or through the API.
+
+    A run that the server took for dead while it did not hear of us is called back to life.
+    """
     async with get_client() as client:
         while True:
             try:
@@ -211,4 +226,14 @@ async def _watch_for_cancel(run_id: UUID, channel: Channel) -> None:
                 if run.state is not None and (run.state.is_cancelling() or run.state.is_cancelled()):
                     channel.story.on_cancel("the run was cancelled in Prefect")
                     return
+                if run.state is not None and run.state.is_crashed():
+                    await _call_back(client, run_id)
             await asyncio.sleep(_CANCEL_POLL_S)
+
+
+async def _call_back(client: PrefectClient, run_id: UUID) -> None:
+    alive: State[Any] = State(type=StateType.RUNNING, message="its agent is alive: it could not be heard of")
+    try:
+        await client.set_flow_run_state(run_id, alive, force=True)
+    except Exception as error:  # noqa: BLE001 - it is tried again
+        log.debug("run %s is still shown as crashed: %s", run_id, error)

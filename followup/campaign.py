@@ -30,6 +30,8 @@ class What(StrEnum):
     """The plan, as tasks."""
     SLEWING = "slewing"
     """The mount is about to be sent to the target of a task."""
+    ACQUIRING = "acquiring"
+    """An exposure is about to start that only tells where the telescope looks."""
     EXPOSING = "exposing"
     """An exposure is about to start."""
     EXPOSED = "exposed"

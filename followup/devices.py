@@ -126,6 +126,10 @@ class Dome(Protocol):
         """Whether the shutter is open now."""
         ...
 
+    async def face(self, target: SkyPosition) -> None:
+        """Return when the opening is before an ICRS position."""
+        ...
+
 
 class WeatherStation(Protocol):
     """Tells whether it is safe to open."""

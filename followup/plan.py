@@ -215,6 +215,18 @@ def make_plan(
     )
 
 
+def night_of(trigger: Trigger, plan: Plan, *, strategies: Strategies, site: Site) -> Visibility | None:
+    """Work out again when a plan's target can be seen: a journal keeps the plan without it (blocking).
+
+    None when the strategy is unknown (any more), or the trigger gives no position.
+    """
+    strategy = next((known for known in strategies.strategies if known.name == plan.strategy), None)
+    if strategy is None or trigger.position is None:
+        return None
+    start, end = _span(trigger, strategy, trigger.trigger_time)
+    return observe_visibility(trigger.position, site, start=start, end=end)
+
+
 def _choose(
     trigger: Trigger, strategies: Strategies, instrument: Instrument, now: datetime
 ) -> tuple[Chosen, SkyPosition | None]:

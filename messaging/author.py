@@ -75,9 +75,9 @@ class Author:
         packet = build(header, content)
         receipt = isinstance(content, Receipt)
         if isinstance(content, Receipt):
-            row = transaction.store_receipt(packet, content, sender="", considered=considered)
+            row = transaction.store_receipt(packet, content, sender="", considered=considered).row
         else:
-            row = transaction.store(packet, sender="", considered=considered)
+            row = transaction.store(packet, sender="", considered=considered).row
         if to is not None:
             body = packet.description
             transaction.dispatch(row, to=to, body=body, deadline_s=deadline_s, acknowledged=not receipt)

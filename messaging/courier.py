@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,26 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Matter:
-    """A committed packet that the desk is to deal with."""
+    """A committed packet that the desk is to deal with; `cited` as it was held when a receipt came."""
 
     stored: StoredPacket
     packet: Packet
     header: Header
     content: Content
+    cited: StoredPacket | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Decision:
+    """What the desk made of something: to be committed, `then` following if it was not before.
+
+    `in_step`: what comes next in the campaign waits for that. `tells`: something is to be sent then.
+    """
+
+    work: Callable[[Transaction], bool]
+    then: Callable[[], None] = lambda: None
+    in_step: bool
+    tells: bool = True
 
 
 class Courier:
@@ -133,6 +147,10 @@ class Courier:
         """Send what was just enqueued."""
         self._sender.wake()
 
+    def retry(self, peer: str) -> None:
+        """Send at once what waits for this site user, or (the science centre) on topics."""
+        self._sender.retry(peer)
+
     async def answer(self, cited: PacketId, answer: Answer) -> bool:
         """Give a later answer to a packet that got an interim one.
 
@@ -181,9 +199,12 @@ class Courier:
                     packet=judged.packet,
                     header=judged.header,
                     content=judged.content,
+                    cited=taken.cited,
                 )
             )
-        self.wake()
+        if taken.novelty is not Novelty.NEW or isinstance(judged.content, Receipt):
+            # Something is to be said again, or passed on, or what was settled has made room.
+            self.wake()
 
     def _tell(self, believed: Believed, taken: Taken) -> None:
         content = believed.content
@@ -197,7 +218,7 @@ class Courier:
             "body": believed.packet.description,
         }
         if taken.novelty is not Novelty.NEW:
-            level = logging.WARNING if taken.novelty is Novelty.CONFLICT else logging.DEBUG
+            level = logging.DEBUG if taken.novelty is Novelty.DUPLICATE else logging.WARNING
             _LOG.log(
                 level,
                 "%s: %s",
@@ -232,37 +253,59 @@ class Courier:
         while waiting:
             matter = waiting.popleft()
             try:
-                await self._deal_with(matter)
+                decision = await self._ask(matter)
             except Exception:  # noqa: BLE001 - a fault of the desk must not stop the courier
-                # The journal knows that it is not done: the sweep, or its author, tries again.
-                _LOG.exception(
-                    "%s could not deal with %s",
-                    self._site,
-                    matter.packet.id,
-                    extra={"event": "desk.failed", "campaign": campaign},
-                )
-            self._known.discard(matter.stored.id)
+                self._leave_undone(matter)
+                continue
+            if decision.in_step:
+                await self._commit(matter, decision)
+            else:
+                self._begin(self._commit(matter, decision), f"commits {campaign}")
+                # It is given to the journal before what comes next, and may share its commit.
+                await asyncio.sleep(0)
         del self._waiting[campaign]
 
-    async def _deal_with(self, matter: _Matter) -> None:
+    async def _ask(self, matter: _Matter) -> _Decision:
+        """Have the desk deal with something."""
         stored, content = matter.stored, matter.content
         if not isinstance(content, Receipt):
             answer = await self._desk.consider(matter.packet, matter.header, content)
-            decided = await self._journal.write(lambda tx: self._intake.decide(tx, stored, answer))
-            self.wake()
-            if decided:
-                answer.then()
-            return
-        cited = await self._journal.read(lambda r: r.stored(content.cited))
+            return _Decision(
+                work=lambda tx: self._intake.decide(tx, stored, answer),
+                then=answer.then,
+                in_step=answer.bears_on_later,
+            )
+        cited = matter.cited or await self._journal.read(lambda r: r.stored(content.cited))
         effect = await self._desk.noted(matter.packet, matter.header, content, cited)
 
-        def note(tx: Transaction) -> None:
-            if effect is not None and not inbox.is_considered(tx, stored.row):
+        def note(tx: Transaction) -> bool:
+            new = inbox.mark_considered(tx, stored.row)
+            if new and effect is not None:
                 effect(tx)
-            inbox.mark_considered(tx, stored.row)
+            return new
 
-        await self._journal.write(note)
-        self.wake()
+        return _Decision(work=note, in_step=effect is not None, tells=effect is not None)
+
+    async def _commit(self, matter: _Matter, decision: _Decision) -> None:
+        try:
+            if await self._journal.write(decision.work):
+                decision.then()
+        except Exception:  # noqa: BLE001 - as above, and the disk may be full
+            self._leave_undone(matter)
+        else:
+            self._known.discard(matter.stored.id)
+        if decision.tells:
+            self.wake()
+
+    def _leave_undone(self, matter: _Matter) -> None:
+        """Tell that something failed; the journal knows it, and the sweep, or its author, tries again."""
+        _LOG.exception(
+            "%s could not deal with %s",
+            self._site,
+            matter.packet.id,
+            extra={"event": "desk.failed", "campaign": matter.header.campaign},
+        )
+        self._known.discard(matter.stored.id)
 
     async def _expire(self) -> None:
         for row, receipt in await self._journal.write(self._intake.expire):

@@ -15,6 +15,10 @@ Effect = Callable[[Transaction], None]
 """What a decision changes in the journal. It runs in the journal's thread: inputs by value, no I/O."""
 
 
+def _nothing() -> None:
+    """Do nothing: that is what follows most answers."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """What a receipt is to say.
@@ -27,13 +31,22 @@ class Answer:
         Committed together with the receipt: both happen, or neither.
     then
         Called in the event loop right after that commit; not called again when the process dies before.
+    independent
+        Whether the effect bears on nothing that is considered later. Then the campaign's next packet need
+        not wait for this commit, and the two can be made together.
     """
 
     outcome: ReceiptOutcome
     reason: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     effect: Effect | None = None
-    then: Callable[[], None] = lambda: None
+    then: Callable[[], None] = _nothing
+    independent: bool = False
+
+    @property
+    def bears_on_later(self) -> bool:
+        """Whether the next packet of the campaign has to wait until this answer is committed."""
+        return self.then is not _nothing or not (self.effect is None or self.independent)
 
 
 class Desk(Protocol):

@@ -9,6 +9,10 @@ class JournalError(FollowupError):
     """The journal cannot be opened, read or written."""
 
 
+class JournalUnavailableError(JournalError):
+    """The journal cannot be written now (full disk, lock): worth trying again, nothing was half done."""
+
+
 class PacketTooLargeError(JournalError):
     """A packet of ours is larger than the limit: no server would carry it, so it is not taken in."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -18,7 +17,7 @@ from messaging.session import Arrival
 from messaging.timing import Timing
 from messaging.transaction import Transaction
 from voevent.errors import VOEventError
-from voevent.identity import NO_CAMPAIGN, receipt_ivorn
+from voevent.identity import NO_CAMPAIGN, author_of, receipt_ivorn
 from voevent.kinds import Kind, Receipt, ReceiptOutcome
 from voevent.packet import Packet, PacketId
 
@@ -32,6 +31,8 @@ class Novelty(StrEnum):
     """Held already, to the byte."""
     CONFLICT = "conflict"
     """Another packet has its IVORN."""
+    UNFOUNDED = "unfounded"
+    """A receipt about a packet of ours that we never sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,7 @@ class Taken:
     novelty: Novelty
     stored: StoredPacket | None
     settled: tuple[Outgoing, ...] = ()
+    cited: StoredPacket | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,18 +59,21 @@ class Intake:
         held = tx.held(packet.ivorn)
         sender = arrival.publisher or arrival.sender
         if held is None:
-            settled: Sequence[Outgoing] = ()
-            if isinstance(content, Receipt):
-                tx.store_receipt(packet, content, sender=sender, considered=False)
-                settled = self._settle(tx, believed, content)
-                self._pass_on(tx, believed)
-            else:
-                tx.store(packet, sender=sender, considered=False)
-            return Taken(novelty=Novelty.NEW, stored=tx.stored(packet.id), settled=tuple(settled))
+            if not isinstance(content, Receipt):
+                return Taken(novelty=Novelty.NEW, stored=tx.store(packet, sender=sender, considered=False))
+            cited = tx.stored(content.cited)
+            if cited is None and self._passes_for_ours(content.cited):
+                reason = f"a receipt about {content.cited}, which was never sent from here"
+                inbox.quarantine(tx, arrival, ivorn=packet.ivorn, reason=reason)
+                return Taken(novelty=Novelty.UNFOUNDED, stored=None)
+            stored = tx.store_receipt(packet, content, sender=sender, considered=False)
+            settled = self._settle(tx, believed, content)
+            self._pass_on(tx, believed)
+            return Taken(novelty=Novelty.NEW, stored=stored, settled=tuple(settled), cited=cited)
         if held != packet.id:
             reason = f"another packet has this IVORN already, with SHA-256 {held.sha256}"
-            inbox.quarantine(tx, arrival, ivorn=packet.ivorn, reason=reason)
-            if believed.kind is not Kind.RECEIPT:
+            news = inbox.quarantine(tx, arrival, ivorn=packet.ivorn, reason=reason)
+            if news and believed.kind is not Kind.RECEIPT:
                 culprit = Culprit(id=packet.id, author=believed.header.author, drill=believed.header.drill)
                 self._refuse(tx, culprit, reason)
             return Taken(novelty=Novelty.CONFLICT, stored=None)
@@ -81,9 +86,9 @@ class Intake:
 
     def reject(self, tx: Transaction, arrival: Arrival, rejected: Rejected) -> None:
         """Keep what is not believed for inspection, and say so to its author if there is one to be told."""
-        inbox.quarantine(tx, arrival, ivorn=rejected.ivorn, reason=rejected.reason)
+        news = inbox.quarantine(tx, arrival, ivorn=rejected.ivorn, reason=rejected.reason)
         culprit = rejected.culprit
-        if culprit is not None and tx.stored(culprit.id) is None:
+        if news and culprit is not None and tx.stored(culprit.id) is None:
             self._refuse(tx, culprit, rejected.reason)
 
     def decide(self, tx: Transaction, considered: StoredPacket, answer: Answer) -> bool:
@@ -91,9 +96,8 @@ class Intake:
 
         False, and nothing done, when that was committed before.
         """
-        if inbox.is_considered(tx, considered.row):
+        if not inbox.mark_considered(tx, considered.row):
             return False
-        inbox.mark_considered(tx, considered.row)
         if answer.effect is not None:
             answer.effect(tx)
         if not self._was_said(tx, considered, answer):
@@ -132,6 +136,10 @@ class Intake:
                 (row, self._say(tx, row.campaign, receipt, to=to, drill=stored.drill, considered=False))
             )
         return expired
+
+    def _passes_for_ours(self, cited: PacketId) -> bool:
+        """Whether it would be our own packet: what we say is in the journal before it is sent."""
+        return author_of(cited.ivorn) == self.author.site
 
     def _was_said(self, tx: Transaction, cited: StoredPacket, answer: Answer) -> bool:
         said = [r.outcome for r in tx.receipts(cited.id) if r.author == self.author.site]

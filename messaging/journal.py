@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from followup.clock import Clock
 from messaging.reader import Reader
-from messaging.store import Result, Store
+from messaging.store import Store
 from messaging.transaction import Transaction
 from messaging.writer import Writer
 from voevent.packet import MAX_PACKET_BYTES
@@ -56,24 +56,8 @@ class Journal:
         JournalError
             When it could not be committed; then nothing of it was.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def resolve(result: Result) -> None:
-            value, error = result
-            if future.done():
-                return
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-
-        def done(result: Result) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(resolve, result)
-
-        self._writer.submit(work, done)
-        return await future
+        written: asyncio.Future[T] = self._writer.submit(work)
+        return await written
 
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Ask `query` of one consistent view of the journal.

@@ -14,6 +14,8 @@ from voevent.parse import MAX_IVORN, parse
 from voevent.read import kind_of, read
 from voevent.wording import one_line
 
+_LONGEST_REASON = 400
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Believed:
@@ -54,7 +56,8 @@ def judge(arrival: Arrival, rules: Rules) -> Believed | Rejected | Echo:
         return Echo()
     if arrival.problem:
         # Whoever sent it was not the agent it claims to be: a refusal could settle the true one's packet.
-        return Rejected(ivorn=arrival.claimed_ivorn[:MAX_IVORN], reason=arrival.problem, culprit=None)
+        reason = one_line(arrival.problem, _LONGEST_REASON)
+        return Rejected(ivorn=arrival.claimed_ivorn[:MAX_IVORN], reason=reason, culprit=None)
     try:
         packet = _opened(arrival)
     except VOEventError as error:
@@ -102,4 +105,4 @@ def _rejected(
     if told and arrival.raw and author and rules.answerable(arrival, author):
         packet = PacketId(ivorn=ivorn, sha256=sha256_of(arrival.raw))
         culprit = Culprit(id=packet, author=author, drill=drill)
-    return Rejected(ivorn=ivorn[:MAX_IVORN], reason=one_line(reason, 400), culprit=culprit)
+    return Rejected(ivorn=ivorn[:MAX_IVORN], reason=one_line(reason, _LONGEST_REASON), culprit=culprit)

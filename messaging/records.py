@@ -145,6 +145,15 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QuarantineCount:
+    """How much is kept in quarantine, and how much had to make room for it."""
+
+    kept: int
+    kept_bytes: int
+    dropped: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Quarantined:
     """Something not believed, and why: `ivorn` is what it claimed to be, `sha256` is of its bytes."""
 

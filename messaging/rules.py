@@ -12,6 +12,7 @@ from messaging.session import Arrival
 from voevent.errors import VOEventError
 from voevent.identity import NO_CAMPAIGN, author_of
 from voevent.kinds import Content, Header, Kind, Receipt
+from voevent.wording import one_line
 
 TELESCOPE = "gft-*"
 """In a permission: the telescope that the packet's campaign is about."""
@@ -111,6 +112,8 @@ class Rules:
             return f"{header.campaign!r} is not a campaign, and nothing else says which telescope it is about"
         if telescope not in self.telescopes():
             return f"telescope {telescope} is not enrolled here"
+        if isinstance(content, Receipt) and (stray := _stray(content, header.author, telescope)):
+            return stray
         if arrival.topic is not None and arrival.topic != topic_of(telescope):
             return f"a packet of {telescope} does not belong on topic {arrival.topic}"
         way = Way.DIRECT if arrival.topic is None else Way.TOPIC
@@ -146,6 +149,22 @@ class Rules:
     def answers_to(self, telescope: str) -> Destination:
         """Where receipts go that this site writes about a packet of this telescope's campaigns."""
         return ToTopic(topic_of(telescope)) if self.relays else ToUser(RELAY)
+
+
+def _stray(receipt: Receipt, author: str, telescope: str) -> str:
+    """Why a receipt by `author` cannot be about what it cites; empty when it can.
+
+    A telescope answers the science centre, and the others answer the telescope: nobody settles their own
+    packets, or those of a third.
+    """
+    answered = CSC if author == telescope else telescope
+    try:
+        cited = author_of(receipt.cited.ivorn)
+    except VOEventError as error:
+        return str(error)
+    if cited == answered:
+        return ""
+    return f"a receipt by {author} can be about packets of {answered} only, not of {one_line(cited)}"
 
 
 def telescope_of(campaign: str, author: str, content: Content) -> str | None:

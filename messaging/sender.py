@@ -7,7 +7,7 @@ import functools
 import logging
 import random
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from followup.clock import Clock
@@ -15,9 +15,11 @@ from messaging import outbox
 from messaging.errors import JournalError
 from messaging.journal import Journal
 from messaging.outbox import Attempt, Business
+from messaging.reader import Reader
 from messaging.records import Destination, Outgoing, ToTopic, ToUser
 from messaging.session import Envelope, Session, SessionDownError, UndeliverableError
 from messaging.timing import Timing
+from messaging.transaction import Transaction
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class Sender:
         self._site = site
         self._woken = asyncio.Event()
         self._online = False
+        self._connected = wall.now()
+        self._back: dict[str, datetime] = {}
         self._gone: set[str] = set()
         self._returned: set[str | None] = set()
         self._held_back: dict[Destination, datetime] = {}
@@ -57,9 +61,15 @@ class Sender:
         """Look into the outbox now."""
         self._woken.set()
 
+    def retry(self, peer: str) -> None:
+        """Let what was sent to a peer in vain be due now: what was in its way is mended."""
+        self._returned.add(peer)
+        self.wake()
+
     def online(self, connected: bool) -> None:
         """Take note of the connection's coming and going."""
         if connected and not self._online:
+            self._connected = self._wall.now()
             self._returned.add(None)
         self._online = connected
         self._gone.clear()
@@ -70,6 +80,7 @@ class Sender:
         """Take note of a peer's coming and going."""
         if there:
             if user in self._gone:
+                self._back[user] = self._wall.now()
                 self._returned.add(user)
             self._gone.discard(user)
         else:
@@ -87,6 +98,9 @@ class Sender:
                     self._complain(error)
                     pause_s = self._timing.retry_s
                 await self._rest(pause_s)
+                if self._draining:
+                    # Each answer that comes meanwhile wakes us; what it made room for is found there.
+                    await self._wall.sleep(self._timing.gather_s)
         finally:
             draining = list(self._draining.values())
             for task in draining:
@@ -98,18 +112,21 @@ class Sender:
         while self._returned:
             peer = self._returned.pop()
             await self._journal.write(functools.partial(outbox.hurry, peer=peer))
-        agenda = await self._journal.read(outbox.agenda)
+        agenda = await self._agenda()
         if any(b.deadline is not None and b.deadline <= self._wall.now() for b in agenda):
             await self._expire()
-            agenda = await self._journal.read(outbox.agenda)
+            agenda = await self._agenda()
         now = self._wall.now()
         pauses = [self._timing.poll_s]
         for business in agenda:
             if business.deadline is not None:
                 pauses.append((business.deadline - now).total_seconds())
-            if not self._online or business.destination in self._draining or self._pointless(business):
+            if not self._online or business.destination in self._draining:
                 continue
-            ready = max(business.due, self._held_back.get(business.destination, business.due))
+            due = self._next(business)
+            if due is None:
+                continue
+            ready = max(due, self._held_back.get(business.destination, due))
             if ready <= now:
                 self._draining[business.destination] = asyncio.create_task(
                     self._drain(business.destination), name=f"{self._site} sends"
@@ -118,19 +135,29 @@ class Sender:
                 pauses.append((ready - now).total_seconds())
         return max(0.0, min(pauses))
 
-    def _pointless(self, business: Business) -> bool:
-        """Whether nobody is there to answer; a topic keeps what is published for who comes later."""
+    async def _agenda(self) -> list[Business]:
+        now, answer_s = self._wall.now(), self._timing.first_s
+        return await self._journal.read(lambda r: outbox.agenda(r, now=now, answer_s=answer_s))
+
+    def _next(self, business: Business) -> datetime | None:
+        """When to send something; None when only an answer, or somebody's coming back, can change that.
+
+        While nobody is there to answer, sending is pointless. A topic keeps only its last items, so what was
+        published meanwhile would come before what it has let go; but others read the receipts on it.
+        """
         if self._there(business.destination):
-            return False
-        return isinstance(business.destination, ToUser) or not business.fresh
+            full = business.in_flight >= self._timing.unanswered
+            return business.due_if_full if full else business.due
+        return None if isinstance(business.destination, ToUser) else business.receipts_due
 
     def _there(self, destination: Destination) -> bool:
         return self._session.present(destination.peer)
 
     async def _drain(self, destination: Destination) -> None:
         try:
-            while await self._send_batch(destination):
-                pass
+            rows = await self._journal.read(self._due(destination))
+            while rows:
+                rows = await self._send(destination, rows)
         except SessionDownError as error:
             _LOG.debug("%s cannot send to %s: %s", self._site, destination, error)
             self._hold_back(destination)
@@ -154,8 +181,24 @@ class Sender:
     def _hold_back(self, destination: Destination) -> None:
         self._held_back[destination] = self._wall.now() + timedelta(seconds=self._timing.retry_s)
 
-    async def _send_batch(self, destination: Destination) -> bool:
-        """Send some of what is due; gives whether there may be more.
+    def _due(self, destination: Destination) -> Callable[[Reader], list[tuple[Outgoing, bytes]]]:
+        """Return what asks the journal for some of what is to be sent now."""
+        there, timing = self._there(destination), self._timing
+        if not there and isinstance(destination, ToUser):
+            return lambda _reader: []
+        return functools.partial(
+            outbox.due,
+            destination=destination,
+            now=self._wall.now(),
+            limit=timing.batch,
+            most_unanswered=timing.unanswered if there else 0,
+            answer_s=timing.first_s,
+        )
+
+    async def _send(
+        self, destination: Destination, rows: list[tuple[Outgoing, bytes]]
+    ) -> list[tuple[Outgoing, bytes]]:
+        """Send something; gives what is to be sent next.
 
         Raises
         ------
@@ -163,31 +206,45 @@ class Sender:
             When the session went down on the way.
         """
         there = self._there(destination)
-        if not there and isinstance(destination, ToUser):
-            return False
-        now, limit = self._wall.now(), self._timing.batch
-        rows = await self._journal.read(
-            lambda r: outbox.due(r, destination, now=now, fresh_only=not there, limit=limit)
-        )
         attempts: list[Attempt] = []
         down: BaseException | None = None
-        for first in range(0, len(rows), self._timing.window):
-            # Begun in order, and the stream keeps it; the service's answers are waited for together.
-            handed = await asyncio.gather(
-                *(self._hand_over(row, raw) for row, raw in rows[first : first + self._timing.window]),
-                return_exceptions=True,
-            )
-            attempts += [one for one in handed if isinstance(one, Attempt)]
-            down = next((one for one in handed if isinstance(one, BaseException)), None)
+        together = self._timing.window
+        for first in range(0, len(rows), together):
+            handed, down = await self._hand_over_all(rows[first : first + together])
+            attempts += handed
             if down is not None or (there and not self._there(destination)):
                 break
-        if attempts:
-            await self._journal.write(lambda tx: outbox.attempted(tx, attempts))
+        if len(rows) == self._timing.batch and not any(row.acknowledged for row, _ in rows):
+            await self._wall.sleep(self._timing.pace_s)
+        further = self._due(destination) if down is None else None
+
+        def record(tx: Transaction) -> list[tuple[Outgoing, bytes]]:
+            outbox.attempted(tx, attempts)
+            return [] if further is None else further(tx)
+
+        following = await self._journal.write(record) if attempts else []
         if down is not None:
             raise down
-        if len(rows) == limit:
-            await self._wall.sleep(self._timing.pace_s)
-        return bool(rows)
+        return following
+
+    async def _hand_over_all(
+        self, rows: Sequence[tuple[Outgoing, bytes]]
+    ) -> tuple[list[Attempt], BaseException | None]:
+        """Hand some packets over in order; gives what came of it, and what ended it early."""
+        if isinstance(rows[0][0].destination, ToTopic):
+            # Begun in order, and the stream keeps it; the service's answers are waited for together.
+            handed = await asyncio.gather(
+                *(self._hand_over(row, raw) for row, raw in rows), return_exceptions=True
+            )
+            down = next((one for one in handed if isinstance(one, BaseException)), None)
+            return [one for one in handed if isinstance(one, Attempt)], down
+        attempts: list[Attempt] = []
+        for row, raw in rows:
+            try:
+                attempts.append(await self._hand_over(row, raw))
+            except Exception as error:  # noqa: BLE001 - what was handed over before it is recorded first
+                return attempts, error
+        return attempts, None
 
     async def _hand_over(self, row: Outgoing, raw: bytes) -> Attempt:
         envelope = Envelope(raw=raw, id=row.id, body=row.body)
@@ -207,7 +264,10 @@ class Sender:
         attempts = sys.maxsize if problem else row.attempts + 1
         delay_s = self._timing.delay_s(attempts, interim=row.interim, rng=self._rng)
         next_due = self._wall.now() + timedelta(seconds=delay_s)
-        return Attempt(row=row.row, repeated=row.attempts > 0, next_due=next_due, problem=problem)
+        # Who was away when it was to be sent has missed, too, what was said about it meanwhile.
+        since = max(self._connected, self._back.get(row.destination.peer, self._connected))
+        repeated = row.attempts > 0 or row.committed < since
+        return Attempt(row=row.row, repeated=repeated, next_due=next_due, problem=problem)
 
     async def _rest(self, seconds: float) -> None:
         waits = (

@@ -23,6 +23,10 @@ class SessionRefusedError(FollowupError):
     """The server will not have us (password, certificate, second agent of a name): trying again is vain."""
 
 
+class PasswordRefusedError(SessionRefusedError):
+    """The server does not know our account with this password: vain, unless a person mends it."""
+
+
 class UndeliverableError(FollowupError):
     """The server refused this one message (no such topic, not allowed): others may still go through."""
 
@@ -53,7 +57,7 @@ class Arrival:
     Attributes
     ----------
     raw
-        Decoded bytes; empty when they could not be decoded.
+        Decoded bytes; when they could not be decoded, as much of what came as is kept for inspection.
     claimed_ivorn, claimed_sha256
         What the message around the bytes says they are; empty when it says nothing.
     sender
@@ -65,7 +69,7 @@ class Arrival:
         Site user that published the event, as the service stamped it.
     problem
         Why it cannot be believed already (bad base64, oversized, wrong resource or service); such
-        arrivals go to quarantine.
+        arrivals go to quarantine, and `raw` is read no further.
     replayed
         Fetched from the topic's history after a (re)connect, not sent to us now: if it is held already
         it needs no answer, or each reconnect would have every old packet answered again.

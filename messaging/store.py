@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +13,7 @@ import sqlalchemy as sa
 
 from followup.clock import Clock
 from messaging import tables
-from messaging.errors import JournalError
+from messaging.errors import JournalError, JournalUnavailableError
 from messaging.reader import Reader
 from messaging.transaction import Transaction
 
@@ -24,9 +27,15 @@ Result = tuple[Any, BaseException | None]
 
 _BUSY_TIMEOUT_MS = 10_000
 
+_FAULTS = (sa.exc.DBAPIError, sqlite3.Error)
+"""What a statement raises that went by SQLAlchemy, and one that stood ready."""
+
+_PASSING = ("disk is full", "readonly", "unable to open", "locked", "disk I/O error")
+"""What SQLite says when a person, or time, can mend it."""
+
 
 class Store:
-    """The file with one connection for writing and several for reading.
+    """The file with one connection for writing, and one for reading in each thread that asks.
 
     SQLite is told to flush its log to the disk at each commit (``synchronous=FULL``): what was committed
     survives a power cut.
@@ -36,8 +45,11 @@ class Store:
         self.path = path
         self._wall = wall
         self._max_packet_bytes = max_packet_bytes
-        self._writing = self._engine("BEGIN IMMEDIATE", query_only=False)
-        self._reading = self._engine("BEGIN", query_only=True)
+        self._writing = self._engine(query_only=False)
+        self._reading = self._engine(query_only=True)
+        # Taking one from the engine's pool and giving it back costs more than most questions.
+        self._reader = threading.local()
+        self._readers: list[sa.Connection] = []
         try:
             self._prepare()
             self._connection = self._writing.connect()
@@ -54,24 +66,29 @@ class Store:
             When nothing could be committed.
         """
         try:
-            with self._connection.begin():
+            with _transaction(self._connection, "BEGIN IMMEDIATE"):
                 return [self._one(work) for work in works]
-        except sa.exc.DBAPIError as error:
+        except _FAULTS as error:
             raise self.explain(error) from error
 
     def query(self, query: Callable[[Reader], T]) -> T:
         """Ask something on a connection that cannot write."""
         try:
-            with self._reading.begin() as connection:
+            connection: sa.Connection | None = getattr(self._reader, "connection", None)
+            if connection is None:
+                connection = self._reader.connection = self._reading.connect()
+                self._readers.append(connection)
+            with _transaction(connection, "BEGIN"):
                 return query(Reader(connection))
-        except sa.exc.DBAPIError as error:
+        except _FAULTS as error:
             raise self.explain(error) from error
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; nobody may be using one."""
         connection: sa.Connection | None = getattr(self, "_connection", None)
-        if connection is not None:
-            connection.close()
+        for each in (connection, *self._readers):
+            if each is not None:
+                each.close()
         self._writing.dispose()
         self._reading.dispose()
 
@@ -89,27 +106,28 @@ class Store:
             "malformed": "the file is damaged: restore it from a copy, and check the disk",
         }
         hint = next((hint for sign, hint in hints.items() if sign in text), "")
-        return JournalError(f"journal {self.path}: {text}", hint=hint)
+        kind = JournalUnavailableError if any(sign in text for sign in _PASSING) else JournalError
+        return kind(f"journal {self.path}: {text}", hint=hint)
 
     def _one(self, work: Work) -> Result:
-        raw: Any = self._connection.connection.dbapi_connection
+        transaction = Transaction(
+            self._connection, now=self._wall.now(), max_packet_bytes=self._max_packet_bytes
+        )
+        driver = transaction.driver
         # Not `begin_nested`: it compiles its statements anew each time, which costs more than the work.
-        self._connection.exec_driver_sql("SAVEPOINT work")
+        driver.execute("SAVEPOINT work")
         try:
-            transaction = Transaction(
-                self._connection, now=self._wall.now(), max_packet_bytes=self._max_packet_bytes
-            )
             result = work(transaction)
         except Exception as error:  # its own caller gets it, whatever it is
-            if not raw.in_transaction:
+            if not driver.in_transaction:
                 # SQLite has rolled back everything (disk full): there is no commit to go on with.
                 raise
-            self._connection.exec_driver_sql("ROLLBACK TO work")
-            self._connection.exec_driver_sql("RELEASE work")
-            if isinstance(error, sa.exc.DBAPIError):
+            driver.execute("ROLLBACK TO work")
+            driver.execute("RELEASE work")
+            if isinstance(error, _FAULTS):
                 return None, self.explain(error)
             return None, error
-        self._connection.exec_driver_sql("RELEASE work")
+        driver.execute("RELEASE work")
         return result, None
 
     def _prepare(self) -> None:
@@ -117,16 +135,21 @@ class Store:
             found = connection.scalar(sa.text("PRAGMA user_version"))
             if found == tables.SCHEMA_VERSION:
                 return
-            if found:
+            if found and found < tables.SCHEMA_VERSION:
+                for version in range(found, tables.SCHEMA_VERSION):
+                    for step in tables.MIGRATIONS[version]:
+                        connection.execute(step)
+            elif found:
                 raise JournalError(
                     f"journal {self.path} was written by another version of this program "
                     f"(schema {found}, this one reads {tables.SCHEMA_VERSION})",
                     hint="run the version of the program that wrote it, or a newer one",
                 )
-            tables.metadata.create_all(connection, checkfirst=False)
+            else:
+                tables.metadata.create_all(connection, checkfirst=False)
             connection.execute(sa.text(f"PRAGMA user_version = {tables.SCHEMA_VERSION}"))
 
-    def _engine(self, begin: str, *, query_only: bool) -> sa.Engine:
+    def _engine(self, *, query_only: bool) -> sa.Engine:
         engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(self.path)),
             connect_args={"check_same_thread": False},
@@ -147,6 +170,30 @@ class Store:
 
         @sa.event.listens_for(engine, "begin")
         def begin_explicitly(connection: sa.Connection) -> None:
-            connection.exec_driver_sql(begin)
+            driver: Any = connection.connection.dbapi_connection
+            if not driver.in_transaction:
+                driver.execute("BEGIN IMMEDIATE")
 
         return engine
+
+
+@contextlib.contextmanager
+def _transaction(connection: sa.Connection, begin: str) -> Iterator[None]:
+    """Begin a transaction, and commit it at the end or undo it.
+
+    SQLAlchemy joins it with the first statement that it is given. Most works give it none, and to have it
+    begin and commit costs more than they do.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(begin)
+    try:
+        yield
+        if connection.in_transaction():
+            connection.commit()
+        else:
+            driver.commit()
+    except BaseException:
+        # A commit that failed has left the transaction open.
+        connection.rollback()
+        driver.rollback()
+        raise

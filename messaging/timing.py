@@ -18,11 +18,18 @@ class Timing:
         The same after an interim receipt, which says that the packet is in good hands.
     jitter
         Each delay is made longer by up to this fraction, so that sites do not fall into step.
-    batch, pace_s
-        After so many packets in a row to one destination, pause so long: a peer that was away for a day
-        is not flooded.
+    unanswered
+        So many packets to one destination may wait for an answer, for `first_s`; the others wait in line. A
+        peer that was away for a day is not flooded, and one that cannot deal with some gets the others all
+        the same.
+    batch
+        So many packets are read and sent at once.
+    pace_s
+        Pause after a whole batch of receipts: for these no answer is waited for.
     window
-        So many packets are handed to the server before its answers are waited for.
+        So many publications are handed to the server before its answers are waited for.
+    gather_s
+        While something is being sent, look no sooner than this for what else there is to send.
     retry_s
         Time to wait after the server, or the disk, did not do its part.
     poll_s
@@ -36,9 +43,11 @@ class Timing:
     slow_first_s: float = 60.0
     slow_cap_s: float = 300.0
     jitter: float = 0.2
+    unanswered: int = 128
     batch: int = 64
     pace_s: float = 0.05
     window: int = 16
+    gather_s: float = 0.005
     retry_s: float = 5.0
     poll_s: float = 1.0
     sweep_s: float = 60.0

@@ -11,30 +11,40 @@ from sqlalchemy.dialects.sqlite import insert
 
 from messaging import tables
 from messaging.errors import IdentityTakenError, JournalError, PacketTooLargeError
+from messaging.prepared import Prepared
 from messaging.reader import Reader
-from messaging.records import Destination, OutgoingState, ToUser
+from messaging.records import Destination, OutgoingState, StoredPacket, ToUser
 from voevent.identity import NO_CAMPAIGN, author_of
 from voevent.kinds import Receipt
 from voevent.packet import Packet, PacketId, Role
 
 _NUMBER = insert(tables.sequences).values(campaign=sa.bindparam("campaign"), last=1)
-_NEXT = _NUMBER.on_conflict_do_update(
-    index_elements=["campaign"], set_={"last": tables.sequences.c.last + 1}
-).returning(tables.sequences.c.last)
-_STORE = (
-    insert(tables.packets).on_conflict_do_nothing(index_elements=["ivorn"]).returning(tables.packets.c.id)
+_NEXT = Prepared(
+    _NUMBER.on_conflict_do_update(
+        index_elements=["campaign"], set_={"last": tables.sequences.c.last + 1}
+    ).returning(tables.sequences.c.last)
 )
-_OWN_ROW = sa.select(tables.packets.c.id).where(
-    tables.packets.c.ivorn == sa.bindparam("ivorn"), tables.packets.c.sha256 == sa.bindparam("sha256")
+_STORE = Prepared(
+    insert(tables.packets).on_conflict_do_nothing(index_elements=["ivorn"]).returning(tables.packets.c.id),
+    *tables.packets.c.keys()[1:],
 )
-_RECEIPT = sa.insert(tables.receipts)
+_OWN_ROW = Prepared(
+    sa.select(tables.packets.c.id).where(
+        tables.packets.c.ivorn == sa.bindparam("ivorn"), tables.packets.c.sha256 == sa.bindparam("sha256")
+    )
+)
+_RECEIPT = Prepared(sa.insert(tables.receipts), *tables.receipts.c.keys())
 _ROUTE = insert(tables.outgoing)
-_DISPATCH = _ROUTE.on_conflict_do_update(
-    index_elements=["packet", "way", "name"],
-    set_={name: _ROUTE.excluded[name] for name in ("state", "due", "changed")},
-    where=tables.outgoing.c.state == OutgoingState.SENT,
+_DISPATCH = Prepared(
+    _ROUTE.on_conflict_do_update(
+        index_elements=["packet", "way", "name"],
+        set_={name: _ROUTE.excluded[name] for name in ("state", "due", "changed")},
+        where=tables.outgoing.c.state == OutgoingState.SENT,
+    ),
+    *("packet", "way", "name", "body", "acknowledged", "state", "interim", "attempts"),
+    *("committed", "deadline_s", "deadline", "due", "problem", "changed"),
 )
-# Statements of each packet's way stand ready: to build one costs more than to run it.
+_NOTE = Prepared(sa.insert(tables.entries).returning(tables.entries.c.id), *tables.entries.c.keys()[1:])
 
 
 def address(destination: Destination) -> dict[str, str]:
@@ -54,17 +64,16 @@ class Transaction(Reader):
 
     def next_sequence(self, campaign: str) -> int:
         """Allocate the next number among this site's own packets of the campaign, from 1."""
-        number: int | None = self.connection.scalar(_NEXT, {"campaign": campaign})
+        number: int | None = _NEXT.value(self.driver, {"campaign": campaign})
         if number is None:
             raise JournalError(f"no sequence number was given for {campaign}")
         return number
 
     def note(self, campaign: str, what: str, data: Mapping[str, Any], *, time: datetime) -> int:
         """Append an entry (JSON data) to the agent's own record of a campaign; gives its row."""
-        row: int | None = self.connection.scalar(
-            sa.insert(tables.entries)
-            .values(campaign=campaign, what=what, data=dict(data), time=time, committed=self.now)
-            .returning(tables.entries.c.id)
+        row: int | None = _NOTE.value(
+            self.driver,
+            {"campaign": campaign, "what": what, "data": dict(data), "time": time, "committed": self.now},
         )
         if row is None:
             raise JournalError(f"the entry {what} of {campaign} was not taken")
@@ -102,9 +111,9 @@ class Transaction(Reader):
         IdentityTakenError
             When another packet with other bytes already has its IVORN.
         """
-        own = self.connection.scalar(_OWN_ROW, {"ivorn": packet.ivorn, "sha256": packet.sha256})
+        own: int | None = _OWN_ROW.value(self.driver, {"ivorn": packet.ivorn, "sha256": packet.sha256})
         if own is None:
-            own = self.store(packet, sender="", considered=True)
+            own = self.store(packet, sender="", considered=True).row
         self.dispatch(own, to=to, body=body, deadline_s=deadline_s, acknowledged=acknowledged)
 
     def dispatch(
@@ -112,14 +121,17 @@ class Transaction(Reader):
     ) -> None:
         """Do as `enqueue` does, for the packet that the journal holds in that row."""
         deadline = None if deadline_s is None else self.now + timedelta(seconds=deadline_s)
-        self.connection.execute(
-            _DISPATCH,
+        _DISPATCH.run(
+            self.driver,
             address(to)
             | {
                 "packet": row,
                 "body": body,
                 "acknowledged": acknowledged,
                 "state": OutgoingState.PENDING.value,
+                "interim": False,
+                "attempts": 0,
+                "problem": "",
                 "committed": self.now,
                 "changed": self.now,
                 "due": self.now,
@@ -147,7 +159,7 @@ class Transaction(Reader):
                     state=OutgoingState.PENDING,
                     due=self.now,
                     changed=self.now,
-                    deadline=self.now + timedelta(seconds=row.deadline_s),
+                    deadline=None if row.deadline_s is None else self.now + timedelta(seconds=row.deadline_s),
                 )
             )
         return len(expired)
@@ -160,8 +172,8 @@ class Transaction(Reader):
         body = next((row.body for row in self.outgoing(packet=packet)), "")
         self.dispatch(stored.row, to=to, body=body, deadline_s=None, acknowledged=False)
 
-    def store(self, packet: Packet, *, sender: str, considered: bool) -> int:
-        """Take a packet in and give its row.
+    def store(self, packet: Packet, *, sender: str, considered: bool) -> StoredPacket:
+        """Take a packet in, and give it as it is held from now on.
 
         Parameters
         ----------
@@ -169,6 +181,13 @@ class Transaction(Reader):
             The site user that handed it over; empty when it was written here.
         considered
             Whether the site's service need not deal with it.
+
+        Raises
+        ------
+        PacketTooLargeError
+            When it is larger than the journal's limit.
+        IdentityTakenError
+            When the journal holds a packet of this IVORN.
         """
         size = len(packet.raw)
         if size > self._max_packet_bytes:
@@ -176,35 +195,33 @@ class Transaction(Reader):
                 f"packet {packet.ivorn} has {size} bytes, more than the limit of {self._max_packet_bytes}",
                 hint="say less in one packet: upload the data and cite it",
             )
-        row: int | None = self.connection.scalar(
-            _STORE,
-            {
-                "ivorn": packet.ivorn,
-                "sha256": packet.sha256,
-                "raw": packet.raw,
-                "kind": packet.param("kind") or "",
-                "author": author_of(packet.ivorn),
-                "campaign": packet.param("campaign") or NO_CAMPAIGN,
-                "received": bool(sender),
-                "sender": sender,
-                "committed": self.now,
-                "considered": considered,
-                "drill": packet.role is Role.TEST,
-            },
-        )
+        held: dict[str, Any] = {
+            "raw": packet.raw,
+            "kind": packet.param("kind") or "",
+            "author": author_of(packet.ivorn),
+            "campaign": packet.param("campaign") or NO_CAMPAIGN,
+            "received": bool(sender),
+            "sender": sender,
+            "committed": self.now,
+            "considered": considered,
+            "drill": packet.role is Role.TEST,
+        }
+        row: int | None = _STORE.value(self.driver, {"ivorn": packet.ivorn, "sha256": packet.sha256, **held})
         if row is None:
             raise IdentityTakenError(
                 f"{packet.id} cannot be taken in: the journal holds {self.held(packet.ivorn)}"
             )
-        return row
+        return StoredPacket(row=row, id=packet.id, **held)
 
-    def store_receipt(self, packet: Packet, receipt: Receipt, *, sender: str, considered: bool) -> int:
+    def store_receipt(
+        self, packet: Packet, receipt: Receipt, *, sender: str, considered: bool
+    ) -> StoredPacket:
         """Take a receipt in as `store` does, with what it says about the packet it cites."""
-        row = self.store(packet, sender=sender, considered=considered)
-        self.connection.execute(
-            _RECEIPT,
+        stored = self.store(packet, sender=sender, considered=considered)
+        _RECEIPT.run(
+            self.driver,
             {
-                "packet": row,
+                "packet": stored.row,
                 "cited_ivorn": receipt.cited.ivorn,
                 "cited_sha256": receipt.cited.sha256,
                 "outcome": receipt.outcome.value,
@@ -212,4 +229,4 @@ class Transaction(Reader):
                 "details": dict(receipt.details),
             },
         )
-        return row
+        return stored

@@ -16,6 +16,8 @@ import typer
 
 from archive.tables import Base
 from console.app import app
+from console.faults.catalogue import ALL
+from console.faults.show import catalogue_markdown
 from tests.voevent.builders import EXAMPLES
 from voevent.build import build
 
@@ -64,10 +66,19 @@ def archive_tables(_before: str) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
+def faults_catalogue(before: str) -> str:
+    """Put the faults that there are now between the page's marks."""
+    table = catalogue_markdown(ALL)
+    return re.sub(
+        rf"(?<={re.escape(_MADE)}\n\n).*?(?=\n<!-- to here -->)", lambda _: table, before, flags=re.DOTALL
+    )
+
+
 PAGES: dict[str, Callable[[str], str]] = {
     "cli.md": command_line,
     "packets.md": packet_examples,
     "archive-tables.md": archive_tables,
+    "faults.md": faults_catalogue,
 }
 """How each page is made from what it was before."""
 

@@ -15,6 +15,7 @@ from simulators.interruptible import interrupted
 from simulators.mount import SimulatedMount
 from simulators.scenario import ScenarioFile
 from simulators.sites import KnownTelescope
+from voevent.packet import SkyPosition
 
 _LONGEST_EXPOSURE_S = 3600.0
 
@@ -64,6 +65,9 @@ class SimulatedDome:
     async def is_open(self) -> bool:
         """Whether the shutter is open now."""
         return self.opened
+
+    async def face(self, target: SkyPosition) -> None:
+        """Do nothing: it folds away, and leaves the whole sky free."""
 
     async def _move(self, *, opened: bool) -> None:
         if self.opened is not opened:

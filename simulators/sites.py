@@ -2,7 +2,7 @@
 
 The site and the instrument are what the telescope's own agent is told. Conditions and mechanics belong to the
 simulation alone. The numbers are those published for the places, rounded; detectors are read out binned to
-1024 x 1024 pixels so that a night can be simulated on a small machine.
+1024 x 1024 pixels so that a night can be simulated on a small machine. One is made up: see ``gft-peary``.
 """
 
 from __future__ import annotations
@@ -230,8 +230,45 @@ _LA_SILLA = KnownTelescope(
     ),
 )
 
+# Nobody has built it. Its detector is small and it moves fast, so that a campaign costs little; and where it
+# stands the Sun stays down from November to January: campaigns can follow each other without a day between.
+_PEARY = KnownTelescope(
+    title="30 cm patrol camera in the polar night, Peary Land",
+    site=Site(
+        name="Cape Morris Jesup",
+        latitude_deg=83.66,
+        longitude_deg=-33.37,
+        elevation_m=10.0,
+        min_altitude_deg=20.0,
+    ),
+    instrument=Instrument(
+        telescope="gft-peary",
+        aperture_m=0.3,
+        width_px=288,
+        height_px=288,
+        pixel_scale_arcsec=4.0,
+        gain_e_adu=1.5,
+        read_noise_e=6.0,
+        saturation_adu=60000.0,
+        dark_current_e_s=0.01,
+        readout_s=1.0,
+        filters=("g", "r"),
+        zero_points=_zero_points(("g", "r"), 0.3, _CMOS),
+    ),
+    conditions=Conditions(seeing_arcsec=6.5, sky_mag={"g": 21.8, "r": 20.9, "i": 20.0, "z": 19.1, "y": 18.2}),
+    mechanics=Mechanics(
+        slew_deg_s=30.0,
+        settle_s=1.0,
+        filter_change_s=1.0,
+        dome_s=5.0,
+        pointing_error_arcsec=12.0,
+        drift_arcsec_min=0.3,
+        rotation_deg=0.4,
+    ),
+)
+
 KNOWN_TELESCOPES: Mapping[str, KnownTelescope] = MappingProxyType(
-    {known.name: known for known in (_SPM, _JILIN, _XINGLONG, _LA_SILLA)}
+    {known.name: known for known in (_SPM, _JILIN, _XINGLONG, _LA_SILLA, _PEARY)}
 )
 """By user name."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 import paramiko
@@ -16,9 +17,10 @@ import paramiko
 from transfer.errors import TransferInterruptedError
 from transfer.fetching import fetch_file
 from transfer.manifest import check_path
-from transfer.sending import make_folders, send_file
+from transfer.sending import full_disk_named, make_folders, send_file
 from transfer.session import close_session, open_session, translated
 from transfer.settings import Progress, SftpSettings
+from transfer.tidying import remove_empty, remove_old_parts, remove_tree
 
 
 class SftpStore:
@@ -60,7 +62,8 @@ class SftpStore:
         """
         check_path(remote)
         with self._connected(f"upload of {remote}") as sftp:
-            make_folders(sftp, PurePosixPath(remote).parent, self._folders)
+            with full_disk_named(sftp, remote, 0):
+                make_folders(sftp, PurePosixPath(remote).parent, self._folders)
             send_file(sftp, local, remote, sha256=sha256, progress=progress)
 
     def download(
@@ -80,6 +83,25 @@ class SftpStore:
         check_path(remote)
         with self._connected(f"download of {remote}") as sftp:
             fetch_file(sftp, remote, local, size_bytes=size_bytes, sha256=sha256, progress=progress)
+
+    def remove_folder(self, remote: str) -> None:
+        """Remove a folder and everything in it; removing one that is not there does nothing."""
+        check_path(remote)
+        with self._connected(f"removal of {remote}") as sftp:
+            self._folders.clear()
+            remove_tree(sftp, remote)
+
+    def remove_if_empty(self, remote: str) -> None:
+        """Remove a folder unless there is something in it."""
+        check_path(remote)
+        with self._connected(f"removal of {remote}") as sftp:
+            self._folders.clear()
+            remove_empty(sftp, remote)
+
+    def remove_parts(self, *, before: datetime) -> list[str]:
+        """Remove what cut uploads left before that time (the server's clock), everywhere; gives the names."""
+        with self._connected("removal of abandoned parts") as sftp:
+            return remove_old_parts(sftp, before=before)
 
     def close(self) -> None:
         """End the connection; a later call makes a new one."""

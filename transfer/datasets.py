@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path, PurePosixPath
 
 from transfer.client import SftpStore
-from transfer.errors import LocalDiskError, ManifestError
+from transfer.errors import ManifestError
+from transfer.local import local_disk
 from transfer.manifest import MAX_MANIFEST_BYTES, Manifest, check_path
 from transfer.settings import Progress
 from voevent.kinds import ManifestRef
@@ -26,6 +26,8 @@ def upload_dataset(
     ----------
     store
         Logged in as the telescope.
+    folder
+        Where the files are; a copy of the manifest stays there, as ``manifests/DATASET-ATTEMPT.json``.
     progress
         Called with bytes of data done and in all.
     finished
@@ -56,15 +58,11 @@ def upload_dataset(
             finished.add(entry.path)
         done += entry.bytes
     reference = manifest.reference()
-    with tempfile.TemporaryDirectory(prefix="followup-") as scratch:
-        copy = Path(scratch) / manifest.name
-        try:
-            copy.write_bytes(manifest.to_bytes())
-        except OSError as error:
-            raise LocalDiskError(
-                f"{copy}: {error.strerror}", hint="is the temporary folder's disk full?"
-            ) from error
-        store.upload(copy, reference.path, sha256=reference.sha256)
+    copy = folder / "manifests" / f"{manifest.dataset}-{manifest.attempt}.json"
+    with local_disk(copy):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(manifest.to_bytes())
+    store.upload(copy, reference.path, sha256=reference.sha256)
     if progress is not None:
         progress(total, total)
     return reference

@@ -52,6 +52,10 @@ class StoreRefusedError(TransferError):
     """The store understood the request and would not do it: no such file, or no permission."""
 
 
+class StoreForbidsError(StoreRefusedError):
+    """The store does not let this user do this: its permissions are a person's to set right."""
+
+
 class VerificationFailedError(TransferError):
     """A file is not what its manifest says.
 

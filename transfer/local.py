@@ -5,18 +5,39 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from transfer.errors import LocalDiskError
 from transfer.manifest import check_path
 from transfer.settings import Progress
 
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.DOTALL)
+
 
 def partial(path: PurePosixPath, sha256: str) -> PurePosixPath:
     """Return the temporary name of a file under way: hidden, and for this content only."""
     check_path(path.as_posix())
     return path.with_name(f".{path.name}.{sha256[:16]}.part")
+
+
+def is_partial(name: str) -> bool:
+    """Whether this is the temporary name of a file under way."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
+def remove_local_parts(folder: Path, *, before: datetime) -> list[Path]:
+    """Remove what cut transfers left below a folder and nobody went on with since that time."""
+    removed = []
+    for place, _, names in os.walk(folder):
+        for path in [Path(place, name) for name in names if is_partial(name)]:
+            with contextlib.suppress(FileNotFoundError):  # it has just been finished
+                if path.lstat().st_mtime < before.timestamp():
+                    path.unlink()
+                    removed.append(path)
+    return removed
 
 
 def tell(progress: Progress | None, done: int, total: int) -> None:

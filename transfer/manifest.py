@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from followup.names import CampaignName
 from transfer.errors import LocalDiskError, ManifestError
+from voevent import identity
+from voevent.errors import InvalidError
 from voevent.kinds import ManifestRef
 
 FORMAT: Final = "urn:x-followup:manifest:1"
@@ -29,7 +31,6 @@ _MAX_PATH_BYTES = 1000
 _MAX_FILE_BYTES = 2**63 - 1
 _MAX_ATTEMPT = 9999
 
-_DATASET = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _OWN_NAME = re.compile(r"manifest-[0-9]+\.json")
 
@@ -56,6 +57,20 @@ def check_path(path: str) -> str:
     if len(path.encode()) > _MAX_PATH_BYTES:
         raise ManifestError(f"unsafe file name {path[:60]!a}…: over {_MAX_PATH_BYTES} bytes")
     return path
+
+
+def check_dataset(name: str) -> str:
+    """Return `name` if it can name a dataset, and thereby a folder.
+
+    Raises
+    ------
+    ManifestError
+        When it cannot.
+    """
+    try:
+        return identity.check_dataset(name)
+    except InvalidError as error:
+        raise ManifestError(f"manifest: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,11 +128,7 @@ class Manifest:
             CampaignName.parse(self.campaign)
         except ValueError as error:
             raise ManifestError(f"manifest: {error}") from error
-        if not _DATASET.fullmatch(self.dataset):
-            raise ManifestError(
-                f"manifest: {self.dataset[:80]!a} cannot name a dataset",
-                hint="use at most 64 letters, digits, dots, dashes and underscores",
-            )
+        check_dataset(self.dataset)
         if not 1 <= self.attempt <= _MAX_ATTEMPT:
             raise ManifestError(f"manifest: attempt {self.attempt} is not between 1 and {_MAX_ATTEMPT}")
         if not self.files:

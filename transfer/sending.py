@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -17,6 +18,8 @@ from transfer.pipeline import free_bytes, read_blocks, sizes, write_from
 from transfer.settings import Progress
 
 _HASH_BLOCK = 1024 * 1024
+_LEAST_ROOM = 64 * 1024
+"""With less than this free, that is why a folder or a name cannot be made."""
 
 
 def send_file(
@@ -51,7 +54,8 @@ def send_file(
         raise VerificationFailedError(
             f"{part} in the store", expected=f"{size} bytes", found=f"{held} bytes", hint="send it again"
         )
-    sftp.posix_rename(part, remote)
+    with full_disk_named(sftp, remote, size):
+        sftp.posix_rename(part, remote)
 
 
 def make_folders(sftp: paramiko.SFTPClient, folder: PurePosixPath, known: set[str]) -> None:
@@ -109,27 +113,41 @@ def _send_rest(
         done += len(chunk)
         tell(progress, done, size)
 
+    with full_disk_named(sftp, part, size - kept), sftp.open(part, "r+" if kept else "w") as file:
+        return write_from(sftp, file, source, kept, seen)
+
+
+@contextlib.contextmanager
+def full_disk_named(sftp: paramiko.SFTPClient, path: str, wanted: int) -> Iterator[None]:
+    """Find out whether a failure means a full disk: OpenSSH says no more than "Failure" then.
+
+    Parameters
+    ----------
+    wanted
+        Bytes that are still to be written for `path`.
+
+    Raises
+    ------
+    StoreFullError
+        When it does.
+    """
     try:
-        with sftp.open(part, "r+" if kept else "w") as file:
-            return write_from(sftp, file, source, kept, seen)
+        yield
     except (PermissionError, FileNotFoundError, TimeoutError, ConnectionError):
         raise
     except OSError as error:
-        if not sftp.sock.closed:
-            _raise_if_full(sftp, part, size - kept, error)
+        if sftp.sock.closed:
+            raise
+        # Of the user's own directory: the folder of `path` may be what could not be made.
+        free = free_bytes(sftp, ".")
+        text = str(error).lower()
+        if "no space" in text or "quota" in text or (free is not None and free < max(wanted, _LEAST_ROOM)):
+            left = "" if free is None else f", {free / 1e6:.1f} MB free"
+            raise StoreFullError(
+                f"the store has no room for {wanted / 1e6:.1f} MB of {path}{left} ({error})",
+                hint="free space on the relay: it is tried again",
+            ) from error
         raise
-
-
-def _raise_if_full(sftp: paramiko.SFTPClient, part: str, wanted: int, error: OSError) -> None:
-    """Find out whether a failure means a full disk: OpenSSH says no more than "Failure" then."""
-    free = free_bytes(sftp, PurePosixPath(part).parent.as_posix())
-    text = str(error).lower()
-    if "no space" in text or "quota" in text or (free is not None and free < wanted):
-        left = "" if free is None else f", {free / 1e6:.1f} MB free"
-        raise StoreFullError(
-            f"the store has no room for {wanted / 1e6:.1f} MB of {part}{left} ({error})",
-            hint="free space on the relay, then send the dataset again",
-        ) from error
 
 
 def _discard(sftp: paramiko.SFTPClient, part: str) -> None:

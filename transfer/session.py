@@ -18,6 +18,7 @@ from followup.errors import ConfigurationError
 from transfer.errors import (
     AuthenticationRefusedError,
     HostKeyMismatchError,
+    StoreForbidsError,
     StoreRefusedError,
     StoreUnreachableError,
     TransferInterruptedError,
@@ -133,7 +134,7 @@ def translated(settings: SftpSettings, what: str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise StoreRefusedError(
+        raise StoreForbidsError(
             f"{settings}: {what}: permission denied", hint="a site may only use its own directory"
         ) from error
     except FileNotFoundError as error:

@@ -23,6 +23,7 @@ _AUTHORITY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _AUTHOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _BURST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,46}[A-Za-z0-9])?")
 _CAMPAIGN = re.compile(_BURST.pattern + r"\.gft-[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_DATASET = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -126,6 +127,22 @@ def check_campaign(campaign: str) -> str:
     if not _CAMPAIGN.fullmatch(campaign):
         raise InvalidError(f"{one_line(campaign)!r} is not a campaign's name: they are spelt BURST.gft-NAME")
     return campaign
+
+
+def check_dataset(name: str) -> str:
+    """Return `name` if it can name a dataset, and thereby a folder wherever its files go.
+
+    Raises
+    ------
+    InvalidError
+        When it cannot.
+    """
+    if not _DATASET.fullmatch(name):
+        raise InvalidError(
+            f"{one_line(name, 80)!r} cannot name a dataset: use at most 64 letters, digits, dots, dashes and "
+            "underscores"
+        )
+    return name
 
 
 def check_sha256(digest: str) -> str:

@@ -90,7 +90,7 @@ def _ivorn(root: etree._Element, tolerated: list[str]) -> str:
     ivorn = root.get("ivorn", "").strip()
     if not ivorn:
         raise MalformedError("the packet has no IVORN: nothing identifies it")
-    if len(ivorn) > MAX_IVORN or not ivorn.isprintable() or any(c.isspace() for c in ivorn):
+    if len(ivorn) > MAX_IVORN or not ivorn.isprintable() or " " in ivorn:  # no other space is printable
         raise MalformedError(f"the packet's IVORN {one_line(ivorn, 60)!r} is too long or not printable")
     if ivorn != root.get("ivorn"):
         tolerated.append("white space around the IVORN")
@@ -212,8 +212,10 @@ def _unavailable(params: tuple[Param, ...]) -> bool:
 def _child_text(parent: etree._Element | None, name: str) -> str:
     if parent is None:
         return ""
-    element = parent.find("{*}" + name)
-    return (element.text or "").strip() if element is not None else ""
+    for child in parent:
+        if local_name(child) == name:
+            return (child.text or "").strip()
+    return ""
 
 
 def _bounded(notes: list[str]) -> tuple[str, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from agents.bell import Bell
 from agents.csc.triggering import NOTICE, alert_of
+from agents.patience import Patience
 from archive.archive import Archive
-from archive.errors import ArchiveError, UnstorableError
+from archive.errors import UnstorableError
 from followup.clock import Clock
 from messaging.journal import Journal
 from messaging.reader import Reader
@@ -18,27 +21,35 @@ from voevent.errors import VOEventError
 from voevent.packet import PacketId
 from voevent.parse import parse
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 _BATCH = 100
-_RETRY_S = 5.0
 _POLL_S = 1.0
 
 
 class Archivist:
     """Copies packets from the journal into the archive, both ways safe to repeat.
 
-    The archive always holds a prefix of the journal: where to go on is found by looking, not remembered.
+    The archive always holds a prefix of the journal: where to go on is found by looking, not remembered. An
+    archive that is away, locked or full is waited for.
     """
 
     def __init__(self, journal: Journal, archive: Archive, wall: Clock) -> None:
         self.journal = journal
         self.archive = archive
-        self.wall = wall
         self.done = Bell()
         self.rejected: dict[PacketId, str] = {}
         self._row = 0
         self._wake = Bell()
+        # Everything waits for the archive: whatever went wrong, it is tried again, and said.
+        self._patience = Patience("the archive", wall, passes=lambda _: True)
+
+    @property
+    def trouble(self) -> str:
+        """Why the archive cannot be used now; empty when it can."""
+        return self._patience.trouble
 
     def wake(self) -> None:
         """Say that something was committed."""
@@ -46,24 +57,24 @@ class Archivist:
 
     async def run(self) -> None:
         """Follow the journal for ever."""
-        self._row = await self._last_archived()
+        await self._patience.outlast(lambda: asyncio.to_thread(self.archive.migrate))
+        self._row = await self._patience.outlast(self._last_archived)
         while True:
             heard = self._wake.listen()
-            try:
-                more = await self._copy_batch()
-            except ArchiveError as error:
-                log.error("the archive cannot be written: %s", error)  # noqa: TRY400 - said in full
-                await self.wall.sleep(_RETRY_S)
-                continue
-            except Exception:
-                # Everything waits for the archive: whatever went wrong, it is tried again, and said.
-                log.exception("the archive is behind")
-                await self.wall.sleep(_RETRY_S)
-                continue
+            more = await self._patience.outlast(self._copy_batch)
             self.done.ring()
             if not more:
                 # Receipts that we send are committed by the courier, which does not ring.
                 await asyncio.wait({heard}, timeout=_POLL_S)
+
+    async def ask(self, question: Callable[[], T]) -> T:
+        """Ask the archive something (in a thread); wait until it can answer."""
+        return await self._patience.outlast(lambda: asyncio.to_thread(question))
+
+    async def behind(self) -> int:
+        """Count the packets of the journal that are not in the archive yet."""
+        latest = await self.journal.read(partial(Reader.latest, limit=1))
+        return max(0, latest[0].row - self._row) if latest else 0
 
     async def archived(self, packet: PacketId) -> str:
         """Wait until a packet of the journal is archived; tell why it cannot be (empty when it is)."""

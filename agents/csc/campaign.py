@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 
 from archive.records import LedgerEntry
 from followup.clock import Clock
-from followup.figures.lightcurve import light_curve_figure
-from followup.figures.sed import sed_figure
 from followup.names import CampaignName
 from followup.story import StepState, Story
 from messaging.desk import Answer
@@ -118,6 +116,9 @@ class FollowedCampaign:
 
     def show_result(self, result: Result) -> None:
         """Draw a light curve or an SED (blocking)."""
+        from followup.figures.lightcurve import light_curve_figure  # noqa: PLC0415 - matplotlib is slow to load
+        from followup.figures.sed import sed_figure  # noqa: PLC0415
+
         if result.product is Product.LIGHT_CURVE:
             picture = light_curve_figure(result.points, title=str(self.name), fit=result.fit)
             self.story.show("light-curve", "Light curve", png=picture)

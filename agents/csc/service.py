@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from agents.csc.archivist import Archivist
 from agents.csc.campaign import FollowedCampaign
 from agents.csc.downloads import Downloads
 from agents.csc.triggering import NoTriggerError, Triggered, call_off, trigger, triggers_of
+from agents.patience import Patience
 from archive.archive import Archive
 from followup.clock import Clock
 from followup.errors import FollowupError
@@ -21,6 +23,7 @@ from followup.story import Runner
 from messaging.author import Author
 from messaging.courier import Courier
 from messaging.desk import Answer, Effect
+from messaging.errors import JournalUnavailableError
 from messaging.journal import Journal
 from messaging.reader import Reader
 from messaging.records import StoredPacket
@@ -35,6 +38,7 @@ from voevent.kinds import (
     ReceiptOutcome,
     Result,
     Trigger,
+    TriggerAction,
     Upload,
     UploadState,
 )
@@ -44,6 +48,9 @@ from voevent.parse import parse
 from voevent.read import read
 
 log = logging.getLogger(__name__)
+
+_ARCHIVE_S = 2.0
+"""A packet that is not archived by then gets an interim answer."""
 
 
 class BadAlertError(FollowupError):
@@ -79,6 +86,9 @@ class CscAgent:
         self.telescopes = telescopes
         self.sky = sky
         self.archivist = Archivist(journal, archive, wall)
+        self._patience = Patience(
+            "the journal", wall, passes=lambda error: isinstance(error, JournalUnavailableError)
+        )
         self.courier: Courier | None = None
         self.campaigns: dict[str, FollowedCampaign] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,13 +110,9 @@ class CscAgent:
             for (stored, asked), answer in zip(triggers, answers, strict=True):
                 if not any(outcome.final for outcome in answer):
                     campaign.triggered(parse(stored.raw), asked)
-            for packet in packets:
-                if not packet.received or packet.kind not in {Kind.UPLOAD, Kind.CLOSING}:
-                    continue
-                said = await self.journal.read(partial(_outcomes, packet=packet.id))
-                if ReceiptOutcome.RECEIVED in said and not any(outcome.final for outcome in said):
-                    header, content = read(parse(packet.raw))
-                    self._finish_later(campaign, packet.id, header, content)
+        for stored in await self.journal.read(Reader.half_answered):
+            packet = parse(stored.raw)
+            self._answer_later(packet, *read(packet))
 
     async def stop(self) -> None:
         """End all work here; the journal knows where to go on."""
@@ -116,6 +122,13 @@ class CscAgent:
         for campaign in self.campaigns.values():
             campaign.interrupted()
         self._drawing.shutdown(wait=True, cancel_futures=True)
+
+    async def standing(self) -> dict[str, Any]:
+        """Tell what is waited for, and how far the archive is behind."""
+        waits = {p.what: p.trouble for p in (self._patience,) if p.trouble}
+        if self.archivist.trouble:
+            waits["the archive"] = self.archivist.trouble
+        return {"waits": waits, "archive_behind": await self.archivist.behind()}
 
     # --- what people and alert streams ask for -------------------------------------------------------
 
@@ -203,8 +216,27 @@ class CscAgent:
     # --- what telescopes say -------------------------------------------------------------------------
 
     async def consider(self, packet: Packet, header: Header, content: Content) -> Answer:
-        """Take a packet into the archive; datasets and closings get their final answer later."""
-        why_not = await self.archivist.archived(packet.id)
+        """Take a packet into the archive; datasets and closings get their final answer later.
+
+        So does everything while the archive is away.
+        """
+        if header.campaign not in self.campaigns:
+            await self._reopen(header.campaign)
+        why_not = None
+        if not self.archivist.trouble:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ARCHIVE_S):
+                    why_not = await self.archivist.archived(packet.id)
+        if why_not is None:
+            return Answer(
+                outcome=ReceiptOutcome.RECEIVED,
+                reason="the archive is behind; the answer follows when it has caught up",
+                then=partial(self._answer_later, packet, header, content),
+            )
+        return self._decide(packet, header, content, why_not)
+
+    def _decide(self, packet: Packet, header: Header, content: Content, why_not: str) -> Answer:
+        """Answer for a packet that is archived, or (`why_not`) cannot be."""
         if why_not:
             return Answer(outcome=ReceiptOutcome.REFUSED, reason=f"it cannot be archived: {why_not}")
         campaign = self.campaigns.get(header.campaign)
@@ -220,15 +252,29 @@ class CscAgent:
             return Answer(
                 outcome=ReceiptOutcome.RECEIVED,
                 reason="the answer follows when everything is archived and verified",
-                then=partial(self._finish_later, campaign, packet.id, header, content),
+                then=partial(self._finish_later, campaign, packet.id, content),
             )
         return Answer(outcome=ReceiptOutcome.ACCEPTED, reason="archived")
+
+    def _answer_later(self, packet: Packet, header: Header, content: Content) -> None:
+        self._spawn(self._answer_when_archived(packet, header, content))
+
+    async def _answer_when_archived(self, packet: Packet, header: Header, content: Content) -> None:
+        """Go on with a packet that got an interim answer."""
+        why_not = await self.archivist.archived(packet.id)
+        answer = self._decide(packet, header, content, why_not)
+        if answer.outcome.final:
+            await self._answer(packet.id, answer)
+        else:
+            answer.then()
 
     async def noted(
         self, receipt: Packet, header: Header, content: Receipt, cited: StoredPacket | None
     ) -> Effect | None:
         """Follow what became of our triggers."""
         self.archivist.wake()
+        if content.outcome is ReceiptOutcome.ACCEPTED and header.campaign not in self.campaigns:
+            await self._reopen(header.campaign)
         campaign = self.campaigns.get(header.campaign)
         if campaign is not None and cited is not None and cited.kind == Kind.TRIGGER:
             _, asked = read(parse(cited.raw))
@@ -239,13 +285,20 @@ class CscAgent:
         del receipt
         return None
 
+    async def _reopen(self, name: str) -> None:
+        """Follow a campaign again that was given up because its trigger expired, when its telescope is at it.
+
+        The trigger's receipt was late (we were away), or a person had the trigger sent again.
+        """
+        packets = await self.journal.read(partial(_open_packets, name=name))
+        if packets and name not in self.campaigns:
+            self._follow(CampaignName.parse(name), triggers_of(packets)[-1][1], accepted=True)
+            log.warning("%s goes on: its telescope has its trigger after all", name, extra={"campaign": name})
+
     async def _draw(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._drawing, work)
 
-    def _finish_later(
-        self, campaign: FollowedCampaign, packet: PacketId, header: Header, content: Content
-    ) -> None:
-        del header
+    def _finish_later(self, campaign: FollowedCampaign, packet: PacketId, content: Content) -> None:
         if isinstance(content, Upload):
             self._spawn(self._archive_dataset(campaign, packet, content))
         elif isinstance(content, Closing):
@@ -264,7 +317,7 @@ class CscAgent:
         campaign.closing_begins(closing)
         while True:
             heard = self.archivist.done.listen()
-            missing = await asyncio.to_thread(self.archive.missing_packets, str(campaign.name))
+            missing = await self.archivist.ask(partial(self.archive.missing_packets, str(campaign.name)))
             if not missing:
                 break
             campaign.closing_waits(missing)
@@ -274,14 +327,15 @@ class CscAgent:
         )
         await self._answer(packet, answer)
         await self.archivist.caught_up()  # the ledger shows this answer, too
-        ledger = await asyncio.to_thread(self.archive.ledger, str(campaign.name))
+        ledger = await self.archivist.ask(partial(self.archive.ledger, str(campaign.name)))
         campaign.closed(closing, ledger)
         self.campaigns.pop(str(campaign.name), None)
 
     async def _answer(self, packet: PacketId, answer: Answer) -> None:
-        if self.courier is None:
+        courier = self.courier
+        if courier is None:
             raise RuntimeError("the agent was not started")
-        await self.courier.answer(packet, answer)
+        await self._patience.outlast(lambda: courier.answer(packet, answer))
         self.archivist.wake()
 
     # --- keeping track -------------------------------------------------------------------------------
@@ -315,20 +369,34 @@ class CscAgent:
 
 
 def _open_campaigns(reader: Reader) -> dict[str, list[StoredPacket]]:
-    """Campaigns with a trigger that was neither refused nor followed by an accepted closing."""
+    """Campaigns that are open, and whose triggers have not all expired."""
     found = {}
-    for name in reader.campaigns():
-        packets = reader.packets(name)
-        triggers = [p for p in packets if p.kind == Kind.TRIGGER]
-        closings = [p for p in packets if p.kind == Kind.CLOSING]
-        closed = any(ReceiptOutcome.ACCEPTED in _outcomes(reader, packet=p.id) for p in closings)
-        declined = triggers and all(
-            {ReceiptOutcome.REFUSED, ReceiptOutcome.EXPIRED} & _outcomes(reader, packet=p.id)
-            for p in triggers
-        )
-        if triggers and not closed and not declined:
+    for name in reader.open_campaigns():
+        packets = _open_packets(reader, name=name)
+        answers = _answers(reader, packets)
+        if not all(
+            ReceiptOutcome.EXPIRED in said and ReceiptOutcome.ACCEPTED not in said for said in answers
+        ):
             found[name] = packets
     return found
+
+
+def _open_packets(reader: Reader, *, name: str) -> list[StoredPacket]:
+    """Packets of a campaign with a trigger that was not refused, and no accepted closing; else none."""
+    packets = reader.packets(name)
+    closings = [p for p in packets if p.kind == Kind.CLOSING]
+    closed = any(ReceiptOutcome.ACCEPTED in _outcomes(reader, packet=p.id) for p in closings)
+    declined = all(ReceiptOutcome.REFUSED in said for said in _answers(reader, packets))
+    return [] if closed or declined else packets
+
+
+def _answers(reader: Reader, packets: list[StoredPacket]) -> list[set[ReceiptOutcome]]:
+    """Tell what was said to each of the triggers among them that ask to observe."""
+    return [
+        _outcomes(reader, packet=packet.id)
+        for packet, asked in triggers_of(packets)
+        if asked.action is TriggerAction.OBSERVE
+    ]
 
 
 def _outcomes(reader: Reader, *, packet: PacketId) -> set[ReceiptOutcome]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-from collections.abc import Iterable
-from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from agents.ftp_relay.tidying import Fate, Tidying, note
 from followup.clock import Clock
 from followup.names import CSC, RELAY, CampaignName, topic_of
 from followup.story import Runner, StepState, Story
 from messaging.desk import Answer, Effect
 from messaging.journal import Journal
 from messaging.reader import Reader
-from messaging.records import Entry, OutgoingState, StoredPacket, ToTopic
+from messaging.records import OutgoingState, StoredPacket, ToTopic
 from messaging.transaction import Transaction
 from voevent.kinds import Content, Header, Receipt, ReceiptOutcome, Upload, UploadState
 from voevent.packet import Packet
@@ -25,33 +22,21 @@ from voevent.parse import parse
 from voevent.read import read
 from voevent.summary import summarise
 
-log = logging.getLogger(__name__)
-
-_ARCHIVED = "dataset-archived"
-_REMOVED = "dataset-removed"
-_TIDY_S = 3600.0
-
 
 class RelayAgent:
     """Implements `messaging.courier.Desk` for the relay.
 
     Parameters
     ----------
-    store
-        Folder of the SFTP store, one directory a telescope.
-    keep
-        How long a dataset is kept after the science centre has archived it.
+    tidying
+        Looks after the SFTP store.
     """
 
-    def __init__(
-        self, *, journal: Journal, runner: Runner, store: Path, keep: timedelta, sky: Clock, wall: Clock
-    ) -> None:
+    def __init__(self, *, journal: Journal, runner: Runner, tidying: Tidying, sky: Clock) -> None:
         self.journal = journal
         self.runner = runner
-        self.store = store
-        self.keep = keep
+        self.tidying = tidying
         self.sky = sky
-        self.wall = wall
         self.story = self._watch()
         self._custody: set[str] = set()
         self._tidying: asyncio.Task[None] | None = None
@@ -63,7 +48,7 @@ class RelayAgent:
         for row in held:
             if row.acknowledged:
                 self._begin_custody(row.id.sha256, row.body, row.campaign)
-        self._tidying = asyncio.get_running_loop().create_task(self._keep_tidy())
+        self._tidying = asyncio.get_running_loop().create_task(self.tidying.run())
 
     async def stop(self) -> None:
         """End the watch."""
@@ -86,11 +71,17 @@ class RelayAgent:
         if isinstance(content, Upload):
             self._show_upload(header, content)
 
+        announced = content.dataset if isinstance(content, Upload) else ""
+        now = self.sky.now()
+
         def publish(transaction: Transaction) -> None:
+            if announced:
+                note(Fate.ANNOUNCED, transaction, campaign=header.campaign, dataset=announced, time=now)
             transaction.enqueue(packet, to=ToTopic(topic), body=body, deadline_s=header.deadline_s)
 
         return Answer(
             outcome=ReceiptOutcome.RELAYED,
+            independent=True,
             reason="in custody; the relay delivers it to the science centre",
             effect=publish,
         )
@@ -103,15 +94,24 @@ class RelayAgent:
         if cited is None or not content.outcome.final:
             return None
         self._end_custody(cited.id.sha256, content)
-        if content.outcome is not ReceiptOutcome.ACCEPTED or header.author != CSC:
+        if content.outcome is ReceiptOutcome.EXPIRED or header.author != CSC:
             return None
         _, answered = read(parse(cited.raw))
         if not isinstance(answered, Upload) or answered.state is not UploadState.COMPLETED:
             return None
         step = f"dataset:{header.campaign}/{answered.dataset}"
-        self.story.end(step, message="archived by the science centre")
+        archived = content.outcome is ReceiptOutcome.ACCEPTED
+        if archived:
+            self.story.end(step, message="archived by the science centre")
+        else:
+            text = f"refused by the science centre: {content.reason}"
+            self.story.say(text, step=step, level=logging.WARNING)
         return partial(
-            _note_archived, campaign=header.campaign, dataset=answered.dataset, time=self.sky.now()
+            note,
+            Fate.ARCHIVED if archived else Fate.REFUSED,
+            campaign=header.campaign,
+            dataset=answered.dataset,
+            time=self.sky.now(),
         )
 
     async def status(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class RelayAgent:
             return {
                 "in_custody": by_campaign,
                 "expired": [{"ivorn": row.id.ivorn, "body": row.body} for row in expired],
-                "quarantined": len(reader.quarantined()),
+                "quarantined": reader.quarantine_count().kept,
             }
 
         return await self.journal.read(look)
@@ -138,7 +138,7 @@ class RelayAgent:
             subject=RELAY,
             clock=self.sky,
             tags=(RELAY,),
-            parameters={"keeps datasets": f"{self.keep.days} days after they are archived"},
+            parameters={"keeps datasets": f"{self.tidying.keep.days} days after they are archived"},
         )
 
     def _begin_custody(self, sha256: str, body: str, campaign: str) -> None:
@@ -160,39 +160,3 @@ class RelayAgent:
             self.story.begin(step, what, "From the first byte until the science centre has archived it.")
         else:
             self.story.say(f"{upload.state}, attempt {upload.attempt}", step=step)
-
-    async def _keep_tidy(self) -> None:
-        """Remove datasets that have been archived long enough ago."""
-        while True:
-            await self.wall.sleep(_TIDY_S)
-            entries = await self.journal.read(
-                lambda reader: [e for name in reader.campaigns() for e in reader.entries(name)]
-            )
-            now = self.wall.now()
-            for campaign, dataset in _due(entries, now - self.keep):
-                telescope = CampaignName.parse(campaign).telescope
-                folder = self.store / telescope / campaign / dataset
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-                note = partial(_note_removed, campaign=campaign, dataset=dataset, time=self.sky.now())
-                await self.journal.write(note)
-                log.info("removed %s of %s: archived long ago", dataset, campaign)
-
-
-def _note_archived(transaction: Transaction, *, campaign: str, dataset: str, time: datetime) -> None:
-    transaction.note(campaign, _ARCHIVED, {"dataset": dataset}, time=time)
-
-
-def _note_removed(transaction: Transaction, *, campaign: str, dataset: str, time: datetime) -> None:
-    transaction.note(campaign, _REMOVED, {"dataset": dataset}, time=time)
-
-
-def _due(entries: Iterable[Entry], before: datetime) -> list[tuple[str, str]]:
-    """Datasets archived before that time (wall clock) and not removed yet."""
-    archived: dict[tuple[str, str], datetime] = {}
-    for entry in entries:
-        key = (entry.campaign, str(entry.data.get("dataset")))
-        if entry.what == _ARCHIVED:
-            archived[key] = entry.committed
-        elif entry.what == _REMOVED:
-            archived.pop(key, None)
-    return [key for key, time in archived.items() if time < before]

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import os
 import posixpath
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from asyncssh import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_READ, FXF_TRUNC, FXF_W
 
 _FILE_MODE = 0o640
 _FOLDER_MODE = 0o750
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _CHANGES = FXF_WRITE | FXF_APPEND | FXF_CREAT | FXF_TRUNC
 
 
@@ -153,8 +155,8 @@ class StoreView(asyncssh.SFTPServer):
 
     def _place(self, path: bytes) -> bytes:
         """Return the local path of an entry itself: the folder's links followed, a link at its end not."""
-        if b"\0" in path:
-            raise asyncssh.SFTPFailure("a name cannot hold a NUL")
+        if _CONTROL.search(path):
+            raise asyncssh.SFTPFailure("a name cannot hold a NUL, a line end or another control character")
         normal = posixpath.normpath(b"/" + path).lstrip(b"/")
         if not normal:
             return self._root

@@ -12,11 +12,13 @@ from typing import TypeVar
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
 from agents.gft.reduction.calibration import Masters
+from agents.patience import Patience, no_room
 from followup.catalogue import ReferenceCatalogue
 from followup.clock import Clock
 from followup.site import Instrument, Site
 from followup.story import Runner
 from messaging.author import Author
+from messaging.errors import JournalUnavailableError
 from messaging.journal import Journal
 from transfer.client import SftpStore
 from transfer.settings import SftpSettings
@@ -38,6 +40,10 @@ class Bench:
         The agent's log (JSON lines), a part of what is uploaded at the end.
     sky, wall
         The telescope's clock and the machine's.
+    acquisition_s
+        Exposure that tells where the telescope looks after each slew; 0 for none: the mount is believed.
+    disk
+        Waits out a full disk.
     wake
         Has the courier send what was just put into the outbox.
     """
@@ -58,6 +64,7 @@ class Bench:
     simulated: bool
     sky: Clock
     wall: Clock
+    acquisition_s: float = 0.0
     wake: Callable[[], None] = lambda: None
     reducing: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="reduction")
@@ -65,7 +72,15 @@ class Bench:
     moving: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="sftp")
     )
+    disk: Patience = field(init=False)
     _store: SftpStore | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.disk = Patience(
+            "the disk",
+            self.wall,
+            passes=lambda error: isinstance(error, JournalUnavailableError) or no_room(error),
+        )
 
     def store(self) -> SftpStore:
         """Return the connection to the relay's store, kept from one transfer to the next (blocking)."""

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 LOGS = "logs"
 """Name of the dataset with the campaign's records."""
 
+_NIGHT = "products/visibility.png"
 _LOG_LINES = 20_000
 _STATES = {
     Outcome.COMPLETED: (StepState.COMPLETED, "Closed"),
@@ -64,7 +65,7 @@ class ObservingCampaign:
         self.bench = bench
         self.name = name
         self.answer = answer
-        self._field: FieldReduction | None = None
+        self._field: asyncio.Task[FieldReduction] | None = None
         self.story = Story(
             flow="observe",
             name=f"{name.burst} · {name.telescope}",
@@ -77,44 +78,48 @@ class ObservingCampaign:
         self.folder = bench.folder / str(name)
         self._loop = asyncio.get_running_loop()
         self._news = Bell()
+        self.sending = Sending(bench, self.record, folder=self.folder, news=self._news)
         self._observing: asyncio.Task[None] | None = None
         self._stopping = asyncio.Lock()
         self._drawing: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Go on until the campaign is closed."""
+    async def run(self) -> bool:
+        """Go on until the campaign is closed; False when something unforeseen came between."""
         await self.record.load()
         self.story.parameters = self._facts()
         self.bench.runner.follow(self.story)
         self._tell_answer()
-        sending = Sending(self.bench, self.record, folder=self.folder, news=self._news)
         try:
             if not self.record.state.closing:
-                await self._observe_and_send(sending)
-                await self._close(sending)
+                await self._observe_and_send()
+                await self._close()
             await self._await_receipts()
         except asyncio.CancelledError:
             text = "the agent was ended; its successor goes on"
             self.story.finish(StepState.INTERRUPTED, "Interrupted", text)
             raise
         except Exception as error:
-            # Nothing may take the agent down with it; the campaign is taken up again at the next start.
+            # Nothing may take the agent down with it; the campaign is taken up again a little later.
             log.exception("campaign %s broke down", self.name, extra={"campaign": str(self.name)})
-            self.story.finish(StepState.FAILED, "Failed", f"{type(error).__name__}: {error}")
-            return
+            text = f"{type(error).__name__}: {error}; it is taken up again"
+            self.story.finish(StepState.INTERRUPTED, "Broke down", text)
+            return False
         finally:
-            if self._drawing is not None:
-                self._drawing.cancel()
-                await asyncio.gather(self._drawing, return_exceptions=True)
+            for beside in (self._drawing, self._field):
+                if beside is not None:
+                    beside.cancel()
+                    await asyncio.gather(beside, return_exceptions=True)
         outcome, reason = outcome_of(self.record.state)
         state, word = _STATES[outcome]
         self.story.finish(state, word, reason)
+        return True
 
     async def revised(self) -> None:
         """Go on by the later trigger that is in force now."""
         await self.record.load()
         if self._field is not None and self.record.trigger is not None:
-            await asyncio.to_thread(self._field.retarget, self.record.trigger)
+            field = await asyncio.shield(self._field)
+            await asyncio.to_thread(field.retarget, self.record.trigger)
         self.story.say("a later trigger is in force", level=logging.WARNING)
 
     async def stop(self, outcome: Outcome, reason: str) -> None:
@@ -167,24 +172,13 @@ class ObservingCampaign:
 
     # --- observing ---------------------------------------------------------------------------------
 
-    async def _observe_and_send(self, sending: Sending) -> None:
+    async def _observe_and_send(self) -> None:
         trigger = self.record.trigger
         if trigger is None:
             raise RuntimeError(f"the journal holds no trigger of {self.name}")
-        field = self._field = await asyncio.to_thread(
-            partial(
-                FieldReduction,
-                trigger=trigger,
-                campaign=str(self.name),
-                instrument=self.bench.instrument,
-                site=self.bench.site,
-                catalogue=self.bench.catalogue,
-                masters=self.bench.masters,
-                folder=self.folder / "reduced",
-                drill=self.record.drill,
-            )
-        )
-        products = Products(self.bench, self.record, folder=self.folder, field=field, sending=sending)
+        # Reading again what was reduced before takes long: the telescope does not wait for it.
+        field = self._field = asyncio.create_task(self.bench.reduce(self._read_field))
+        products = Products(self.bench, self.record, folder=self.folder, field=field, sending=self.sending)
         async with asyncio.TaskGroup() as group:
             group.create_task(products.work())
             observing = Observing(self.bench, self.record, products.exposed)
@@ -197,6 +191,21 @@ class ObservingCampaign:
             if self.record.state.stopped is not None:
                 await self._stopped(observing, products)
             await products.finish()
+
+    def _read_field(self) -> FieldReduction:
+        trigger = self.record.trigger
+        if trigger is None:
+            raise RuntimeError(f"the journal holds no trigger of {self.name}")
+        return FieldReduction(
+            trigger=trigger,
+            campaign=str(self.name),
+            instrument=self.bench.instrument,
+            site=self.bench.site,
+            catalogue=self.bench.catalogue,
+            masters=self.bench.masters,
+            folder=self.folder / "reduced",
+            drill=self.record.drill,
+        )
 
     async def _guarded(self, observing: Coroutine[Any, Any, None]) -> None:
         """Observe; a fault of ours ends the exposures, but what was taken is still sent and closed."""
@@ -263,8 +272,7 @@ class ObservingCampaign:
         try:
             picture = await self.bench.planner.picture(self.record.trigger, plan)
             if picture:
-                self._visibility_path.parent.mkdir(parents=True, exist_ok=True)
-                await asyncio.to_thread(self._visibility_path.write_bytes, picture)
+                await asyncio.to_thread(papers.write, self.folder, _NIGHT, picture)
                 self.story.show("visibility", "Visibility tonight", png=picture)
         except Exception:
             # The picture is for people; the night goes on without it.
@@ -272,7 +280,7 @@ class ObservingCampaign:
 
     @property
     def _visibility_path(self) -> Path:
-        return self.folder / "products" / "visibility.png"
+        return self.folder / _NIGHT
 
     async def _stopped(self, observing: Observing, products: Products) -> None:
         """Stop the telescope and settle the tasks that will not be done."""
@@ -301,31 +309,33 @@ class ObservingCampaign:
 
     # --- closing -----------------------------------------------------------------------------------
 
-    async def _close(self, sending: Sending) -> None:
+    async def _close(self) -> None:
         state = self.record.state
+        plan = Plan.from_data(state.plan) if state.plan else None
         if self._drawing is not None:
             await self._drawing
+        elif plan is not None and plan.tasks and not self._visibility_path.is_file():
+            await self._draw_night(plan)  # the agent ended before it was drawn
         visibility = (
             await asyncio.to_thread(self._visibility_path.read_bytes)
             if self._visibility_path.is_file()
             else b""
         )
-        decisions = Plan.from_data(state.plan).decisions if state.plan else ()
+        decisions = plan.decisions if plan else ()
         if LOGS not in state.attempts:
-            await asyncio.to_thread(
-                partial(
-                    papers.campaign_papers,
-                    self.folder,
-                    lines=await self.record.log_lines(),
-                    decisions=decisions,
-                    visibility=visibility,
-                    log=await asyncio.to_thread(self._agent_log),
-                )
+            write = partial(
+                papers.campaign_papers,
+                self.folder,
+                lines=await self.record.log_lines(),
+                decisions=decisions,
+                visibility=visibility,
+                log=await asyncio.to_thread(self._agent_log),
             )
+            await self.bench.disk.outlast(lambda: asyncio.to_thread(write))
         logs = sorted(
             str(path.relative_to(self.folder)) for path in (self.folder / "logs").iterdir() if path.is_file()
         )
-        await sending.send(LOGS, logs)
+        await self.sending.send(LOGS, logs)
         self.story.begin("close:", "close the campaign", "Summary, and the list of every packet.")
         outcome, reason = outcome_of(state)
         closing = Closing(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from agents.gft.acquiring import acquire
 from agents.gft.bench import Bench
 from agents.gft.frames import read_raw, write_raw
 from agents.gft.record import Record
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _WEATHER_POLL_S = 30.0
 _SAME_POINTING_DEG = 1e-4
+_DISK_S = 300.0
+"""A frame that the disk has not taken by then (wall clock) is given up, and its task with it."""
 
 Exposed = Callable[[Exposure, RawFrame], Awaitable[None]]
 
@@ -63,7 +66,7 @@ class Observing:
             if self.bench.observatory.busy or await self.bench.observatory.unsafe():
                 return
             async with self.bench.observatory.turn(str(self.record.name)):
-                await self._point(task.task_id)
+                await self._point(task.task_id, task.filters[0])
         except DeviceError as error:
             log.warning("no head start: %s", error, extra={"campaign": str(self.record.name)})
 
@@ -104,7 +107,7 @@ class Observing:
                 return TaskOutcome.SKIPPED, f"it had to begin by {task.latest_start:%H:%M:%S} UTC"
         if not await self._wait_until_safe(task):
             return TaskOutcome.SKIPPED, "the conditions were unsafe until its time had passed"
-        await self._point(task.task_id)
+        await self._point(task.task_id, task.filters[0])
         for filter_name in task.filters:
             step = f"expose:{task.task_id}-{filter_name}"
             self.record.story.begin(
@@ -121,7 +124,7 @@ class Observing:
             self.record.story.end(step)
         return TaskOutcome.DONE, ""
 
-    async def _point(self, task: str) -> None:
+    async def _point(self, task: str, filter_name: str) -> None:
         target = self.target
         pointed_at = self.bench.observatory.pointed_at
         if pointed_at is not None and _close(pointed_at, target):
@@ -136,10 +139,11 @@ class Observing:
         self.commanded.set()
         try:
             await self.bench.observatory.point(target)
+            seen = await acquire(self.bench, self.record, target, task=task, filter_name=filter_name)
         except DeviceError as error:
             self.record.story.end(step, StepState.FAILED, str(error))
             raise
-        self.record.story.end(step, message=f"tracking at {where}")
+        self.record.story.end(step, message=f"tracking at {where}{seen and f'; {seen}'}")
 
     async def _take(self, exposure: Exposure, exposure_s: float) -> None:
         state = self.record.state
@@ -154,11 +158,21 @@ class Observing:
                 return
         if not await self._wait_until_safe(None):
             raise DeviceError("weather", "it did not become safe again")
-        await self._point(exposure.task)
+        await self._point(exposure.task, exposure.filter)
         await self.record.note(What.EXPOSING, exposure=exposure.key, seconds=exposure_s)
         raw = await self.bench.observatory.expose(exposure_s=exposure_s, filter_name=exposure.filter)
-        await asyncio.to_thread(partial(write_raw, raw, path))
+        await self._keep(raw, path)
         await self._stands(exposure, path.name, raw)
+
+    async def _keep(self, raw: RawFrame, path: Path) -> None:
+        """Write a frame to the disk; one that is full is waited for, but not for all the night."""
+        write = partial(write_raw, raw, path)
+        try:
+            await self.bench.disk.outlast(lambda: asyncio.to_thread(write), at_most_s=_DISK_S)
+        except OSError as error:
+            raise DeviceError(
+                "disk", f"{path.name} cannot be written: {error.strerror or error}", hint="make room there"
+            ) from error
 
     async def _stands(self, exposure: Exposure, name: str, raw: RawFrame) -> None:
         await self.record.note(What.EXPOSED, exposure=exposure.key, file=f"raw/{name}")

@@ -13,9 +13,6 @@ from typing import Any
 
 from agents.gft.record import Record
 from agents.gft.reduction.field import FieldReduction
-from followup.figures.finding_chart import finding_chart_figure
-from followup.figures.lightcurve import light_curve_figure
-from followup.figures.sed import sed_figure
 from followup.strategy import Decision
 from voevent.kinds import PhotometryPoint, Result
 
@@ -29,11 +26,15 @@ def spoken(point: PhotometryPoint) -> str:
 
 def light_curve_picture(record: Record, result: Result) -> bytes:
     """Draw the light curve so far (PNG; blocking)."""
+    from followup.figures.lightcurve import light_curve_figure  # noqa: PLC0415 - matplotlib is slow to load
+
     return light_curve_figure(result.points, title=str(record.name), fit=result.fit)
 
 
 def sed_picture(record: Record, result: Result) -> bytes:
     """Draw the SED (PNG; blocking)."""
+    from followup.figures.sed import sed_figure  # noqa: PLC0415 - matplotlib is slow to load
+
     return sed_figure(result.sed, title=str(record.name), epoch_s=result.epoch_s or 0.0, fit=result.fit)
 
 
@@ -45,11 +46,15 @@ def task_papers(record: Record, field: FieldReduction, folder: Path, task: str) 
     list of str
         Paths relative to `folder`.
     """
+    from followup.figures.finding_chart import finding_chart_figure  # noqa: PLC0415 - slow to load
+    from followup.figures.lightcurve import light_curve_figure  # noqa: PLC0415
+
     points, source, fit = field.result()
-    made = [_write(folder, f"products/photometry-{task}.csv", _photometry_csv(points))]
+    photometry, light_curve, chart_path = _task_papers(task)
+    made = [write(folder, photometry, _photometry_csv(points))]
     if points:
         picture = light_curve_figure(points, title=str(record.name), fit=fit)
-        made.append(_write(folder, f"products/light-curve-{task}.png", picture))
+        made.append(write(folder, light_curve, picture))
     image = field.deepest()
     if image is not None and record.trigger is not None:
         chart = finding_chart_figure(
@@ -60,8 +65,21 @@ def task_papers(record: Record, field: FieldReduction, folder: Path, task: str) 
             title=str(record.name),
             subtitle=f"{record.trigger.telescope}, up to task {task}",
         )
-        made.append(_write(folder, f"products/finding-chart-{task}.png", chart))
+        made.append(write(folder, chart_path, chart))
     return made
+
+
+def task_papers_before(folder: Path, task: str) -> list[str]:
+    """Find what `task_papers` has written earlier (blocking)."""
+    return [path for path in _task_papers(task) if (folder / path).is_file()]
+
+
+def _task_papers(task: str) -> tuple[str, str, str]:
+    return (
+        f"products/photometry-{task}.csv",
+        f"products/light-curve-{task}.png",
+        f"products/finding-chart-{task}.png",
+    )
 
 
 def campaign_papers(
@@ -82,12 +100,12 @@ def campaign_papers(
     journal = "".join(json.dumps(line, default=str, ensure_ascii=False) + "\n" for line in lines)
     decided = json.dumps([asdict(decision) for decision in decisions], indent=1, ensure_ascii=False)
     made = [
-        _write(folder, "logs/journal.jsonl", journal.encode()),
-        _write(folder, "logs/decisions.json", decided.encode() + b"\n"),
-        _write(folder, "logs/agent.jsonl", "".join(log).encode() or b"\n"),
+        write(folder, "logs/journal.jsonl", journal.encode()),
+        write(folder, "logs/decisions.json", decided.encode() + b"\n"),
+        write(folder, "logs/agent.jsonl", "".join(log).encode() or b"\n"),
     ]
     if visibility:
-        made.append(_write(folder, "logs/visibility.png", visibility))
+        made.append(write(folder, "logs/visibility.png", visibility))
     return made
 
 
@@ -115,7 +133,8 @@ def _photometry_csv(points: Sequence[PhotometryPoint]) -> bytes:
     return text.getvalue().encode()
 
 
-def _write(folder: Path, path: str, content: bytes) -> str:
+def write(folder: Path, path: str, content: bytes) -> str:
+    """Write a paper, all of it or nothing (blocking); gives `path`, which is relative to `folder`."""
     whole = folder / path
     whole.parent.mkdir(parents=True, exist_ok=True)
     partial = whole.with_name(f".{whole.name}.partial")

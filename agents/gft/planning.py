@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 
 from followup.almanac import Almanac
 from followup.clock import Clock
-from followup.figures.visibility import visibility_figure
-from followup.plan import ALMANAC_AHEAD, Acceptance, Plan, first_answer, make_plan
+from followup.plan import ALMANAC_AHEAD, Acceptance, Plan, first_answer, make_plan, night_of
 from followup.schedule import Task
 from followup.site import Instrument, Site
 from followup.strategy import Strategies
@@ -94,12 +93,17 @@ class Planner:
         )
 
     async def picture(self, trigger: Trigger, plan: Plan) -> bytes:
-        """Draw the plan's night (PNG), in a thread; empty when the plan holds no visibility."""
-        if plan.visibility is None:
+        """Draw the plan's night (PNG), in a thread; empty when nothing can be said about it."""
+        return await asyncio.to_thread(self._picture, trigger, plan)
+
+    def _picture(self, trigger: Trigger, plan: Plan) -> bytes:
+        from followup.figures.visibility import visibility_figure  # noqa: PLC0415 - matplotlib is slow to load
+
+        night = plan.visibility or night_of(trigger, plan, strategies=self.strategies, site=self.site)
+        if night is None:
             return b""
-        return await asyncio.to_thread(
-            visibility_figure,
-            plan.visibility,
+        return visibility_figure(
+            night,
             title=f"{trigger.burst} over {self.site.name} ({trigger.telescope})",
             trigger_time=trigger.trigger_time,
             tasks=plan.tasks,

@@ -39,15 +39,23 @@ class Products:
     ----------
     folder
         The campaign's folder: ``raw/``, ``reduced/`` and ``products/`` below it.
+    field
+        The reduction, once it has read what is in that folder.
     """
 
     def __init__(
-        self, bench: Bench, record: Record, *, folder: Path, field: FieldReduction, sending: Sending
+        self,
+        bench: Bench,
+        record: Record,
+        *,
+        folder: Path,
+        field: asyncio.Future[FieldReduction],
+        sending: Sending,
     ) -> None:
         self.bench = bench
         self.record = record
         self.folder = folder
-        self.field = field
+        self._field = field
         self.sending = sending
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._reduced: dict[str, str] = {}
@@ -87,15 +95,24 @@ class Products:
                     self.record.story.say(f"a product could not be made: {text}", level=logging.ERROR)
                     log.exception("a product failed", extra={"campaign": str(self.record.name)})
 
+    async def _reduction(self) -> FieldReduction:
+        """Wait for what was reduced before to be read."""
+        return await asyncio.shield(self._field)
+
     async def _reduce(self, exposure: Exposure, raw: RawFrame | None) -> None:
         path = self.folder / self.record.state.exposed[exposure.key]
+        field = await self._reduction()
+        if raw is None and (kept := _reduced_before(field, exposure)) is not None:
+            # Its bytes stay as they are: they may be in a dataset that is on its way.
+            self._reduced[exposure.key] = str(kept.relative_to(self.folder))
+            return
 
         def reduce() -> Path:
             frame = raw if raw is not None else read_raw(path)
-            return self.field.reduce(frame, task=exposure.task, number=exposure.number).path
+            return field.reduce(frame, task=exposure.task, number=exposure.number).path
 
         try:
-            reduced = await self.bench.reduce(reduce)
+            reduced = await self.bench.disk.outlast(lambda: self.bench.reduce(reduce))
         except (ReductionError, OSError) as error:
             text = f"{exposure.key} could not be reduced: {error}"
             self.record.story.say(text, level=logging.WARNING)
@@ -123,7 +140,8 @@ class Products:
             f"{task.task_id}: measure {frames} frames in {filter_name}",
             "Search for a new source in the error circle, photometry on field stars, or an upper limit.",
         )
-        points = await self.bench.reduce(partial(self.field.photometry, task.task_id, filter_name))
+        field = await self._reduction()
+        points = await self.bench.reduce(partial(field.photometry, task.task_id, filter_name))
         told = "; ".join(papers.spoken(point) for point in points) or "nothing could be measured"
         self.record.story.end(step, message=told)
         if points and series not in self.record.state.measured:
@@ -132,7 +150,7 @@ class Products:
     async def _report(self, task: Task, series: str) -> None:
         step = f"report:{series}"
         self.record.story.begin(step, f"report {series}", "Light curve so far, to the science centre.")
-        points, source, fit = await self.bench.reduce(self.field.result)
+        points, source, fit = await self.bench.reduce((await self._reduction()).result)
         log.info(
             "%d points so far",
             len(points),
@@ -153,7 +171,7 @@ class Products:
         self.record.story.end(step, message=f"{len(points)} points so far")
 
     async def _report_sed(self, task: Task) -> None:
-        sed = await self.bench.reduce(self.field.sed)
+        sed = await self.bench.reduce((await self._reduction()).sed)
         if sed is None:
             return
         points, epoch_s, fit = sed
@@ -171,17 +189,38 @@ class Products:
             return
         if f"{task.task_id}-sed" not in self.record.state.measured:
             await self._report_sed(task)
-        made = await self.bench.reduce(
-            partial(papers.task_papers, self.record, self.field, self.folder, task.task_id)
-        )
+        if task.task_id in self.record.state.attempts:
+            # Announced with its manifest: drawn anew, they would be other files than those announced.
+            made = await asyncio.to_thread(papers.task_papers_before, self.folder, task.task_id)
+        else:
+            made = await self._papers(task)
         chart = self.folder / "products" / f"finding-chart-{task.task_id}.png"
         if chart.is_file():
             self.record.story.show("finding-chart", "Finding chart", png=chart.read_bytes())
         paths = [*raws, *(self._reduced[key] for key in keys), *made]
         self._group.create_task(self.sending.send(task.task_id, paths, task=task.task_id))
 
+    async def _papers(self, task: Task) -> list[str]:
+        """Draw and write what goes with a task's frames; they are sent even if that fails."""
+        try:
+            make = partial(
+                papers.task_papers, self.record, await self._reduction(), self.folder, task.task_id
+            )
+            return await self.bench.disk.outlast(lambda: self.bench.reduce(make))
+        except Exception as error:
+            text = f"the papers of {task.task_id} could not be made: {type(error).__name__}: {error}"
+            self.record.story.say(text, level=logging.ERROR)
+            log.exception("%s", text, extra={"campaign": str(self.record.name)})
+            return []
+
     async def resume(self, exposures: list[Exposure]) -> None:
-        """Take up frames that an earlier process exposed: each is reduced again, from the disk."""
+        """Take up frames that an earlier process exposed: what it did not reduce is reduced from the disk."""
         for exposure in exposures:
             if self.record.state.exposed.get(exposure.key):
                 await self.exposed(exposure)
+
+
+def _reduced_before(field: FieldReduction, exposure: Exposure) -> Path | None:
+    """Find the file of a frame that an earlier process has reduced."""
+    wanted = (exposure.task, exposure.filter, exposure.number)
+    return next((f.path for f in field.frames if (f.task, f.filter, f.number) == wanted), None)

@@ -101,6 +101,12 @@ class Record:
         return packet
 
     async def _commit(self, work: Callable[[Transaction], T], notes: Mapping[What, Mapping[str, Any]]) -> T:
+        """Commit, as soon as the disk has room for it; what the entry says waits with it."""
+        return await self.bench.disk.outlast(lambda: self._commit_once(work, notes))
+
+    async def _commit_once(
+        self, work: Callable[[Transaction], T], notes: Mapping[What, Mapping[str, Any]]
+    ) -> T:
         """Commit, and take the entries into account.
 
         A caller that is cancelled (the campaign is stopped) waits for it all the same: the state would not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Sequence
 from functools import partial
@@ -18,8 +19,11 @@ from transfer.datasets import upload_dataset
 from transfer.errors import (
     AuthenticationRefusedError,
     HostKeyMismatchError,
+    LocalDiskError,
     StoreFullError,
+    StoreRefusedError,
     TransferError,
+    VerificationFailedError,
 )
 from transfer.manifest import Manifest, build_manifest
 from voevent.kinds import Cited, Kind, ManifestRef, ReceiptOutcome, Upload, UploadState
@@ -33,7 +37,7 @@ MAX_ATTEMPTS = 3
 """A dataset refused so often needs a person."""
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 120.0
-_WAITED_FOR = (StoreFullError, AuthenticationRefusedError, HostKeyMismatchError)
+_WAITED_FOR = (StoreFullError, StoreRefusedError, AuthenticationRefusedError, HostKeyMismatchError)
 """Not mended by trying again alone, but by a person meanwhile; the data are safe on this disk."""
 
 
@@ -46,12 +50,18 @@ class Sending:
         The campaign's folder; paths of datasets are relative to it.
     news
         Rings whenever a receipt of the campaign has come in.
+
+    Attributes
+    ----------
+    waits
+        Why the upload of each dataset that cannot go on yet is waited for.
     """
 
     def __init__(self, bench: Bench, record: Record, *, folder: Path, news: Bell) -> None:
         self.bench = bench
         self.record = record
         self.folder = folder
+        self.waits: dict[str, str] = {}
         self._news = news
 
     async def send(self, dataset: str, paths: Sequence[str], *, task: str = "") -> None:
@@ -95,6 +105,20 @@ class Sending:
                 await self._upload(dataset, paths, task=task, step=step)
 
     async def _upload(self, dataset: str, paths: Sequence[str], *, task: str, step: str) -> PacketId:
+        changed = 0
+        while True:
+            try:
+                return await self._upload_once(dataset, paths, task=task, step=step)
+            except VerificationFailedError as error:
+                # A file changed while it was sent, here or there: it is measured again.
+                changed += 1
+                if changed == MAX_ATTEMPTS:
+                    raise
+                text = f"{error}; measuring it again"
+                self.record.story.say(text, step=step, level=logging.WARNING)
+                log.warning("%s: %s", self.record.name, text, extra={"campaign": str(self.record.name)})
+
+    async def _upload_once(self, dataset: str, paths: Sequence[str], *, task: str, step: str) -> PacketId:
         state = self.record.state
         attempt = state.attempts.get(dataset, 0)
         under_way = attempt > state.uploaded.get(dataset, 0)
@@ -137,14 +161,25 @@ class Sending:
                     )
                 )
             except TransferError as error:
-                if not error.retriable and not isinstance(error, _WAITED_FOR):
+                if not (error.retriable or isinstance(error, _WAITED_FOR) or _is_full(error)):
                     raise
-                text = f"{error}; trying again in {wait_s:.0f} s"
+                text = f"{_waiting_for(error)}: {error}; trying again in {wait_s:.0f} s"
+                self.waits[manifest.dataset] = f"{_waiting_for(error)}: {error}"
                 story.say(text, step=step, level=logging.WARNING)
-                log.warning("%s: %s", self.record.name, text, extra={"campaign": str(self.record.name)})
+                log.warning(
+                    "%s: %s",
+                    self.record.name,
+                    text,
+                    extra={
+                        "event": "transfer.waits",
+                        "campaign": str(self.record.name),
+                        "dataset": manifest.dataset,
+                    },
+                )
                 await self.bench.wall.sleep(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
             else:
+                self.waits.pop(manifest.dataset, None)
                 log.info(
                     "uploaded %s of %s: %d files, %d bytes",
                     manifest.dataset,
@@ -188,3 +223,22 @@ class Sending:
                 if receipt.outcome.final:
                     return receipt
             await asyncio.shield(heard)
+
+
+def _is_full(error: TransferError) -> bool:
+    """Whether it is our own disk that has no room (for the manifest)."""
+    cause = error.__cause__
+    return (
+        isinstance(error, LocalDiskError)
+        and isinstance(cause, OSError)
+        and cause.errno in {errno.ENOSPC, errno.EDQUOT}
+    )
+
+
+def _waiting_for(error: TransferError) -> str:
+    """Say in a few words what an upload waits for."""
+    if isinstance(error, StoreFullError):
+        return "waiting for room on the relay's disk"
+    if isinstance(error, LocalDiskError):
+        return "waiting for room on this disk"
+    return "waiting for the relay" if error.retriable else "waiting for a person at the relay"

@@ -16,12 +16,17 @@ from followup.names import CampaignName
 from followup.plan import Acceptance
 from followup.story import StepState, Story
 from messaging.desk import Answer, Effect
+from messaging.reader import Reader
 from messaging.records import StoredPacket
 from messaging.transaction import Transaction
 from voevent.kinds import Content, Header, Outcome, Receipt, ReceiptOutcome, Trigger, TriggerAction
 from voevent.packet import Packet
 
 log = logging.getLogger(__name__)
+
+_WEATHER_POLL_S = 30.0
+_AGAIN_S = 10.0
+_LONGEST_PAUSE_S = 600.0
 
 
 class TelescopeAgent:
@@ -41,12 +46,19 @@ class TelescopeAgent:
     async def start(self) -> None:
         """Take up every campaign that the journal says is open, and keep the almanac ahead."""
         self._spawn(self.bench.planner.keep_ahead())
-        states = await self.bench.journal.read(
-            lambda reader: {name: fold(reader.entries(name)) for name in reader.campaigns()}
-        )
-        for name, state in states.items():
-            if state.trigger is not None and not state.closed:
-                self._begin(CampaignName.parse(name), None)
+        self._spawn(self._watch_weather())
+        for name in await self.bench.journal.read(_open_campaigns):
+            self._begin(CampaignName.parse(name), None)
+
+    async def _watch_weather(self) -> None:
+        """Make the telescope safe when the weather turns and no exposure would notice it."""
+        observatory = self.bench.observatory
+        while True:
+            unattended = not observatory.busy or bool(self.bench.disk.trouble)
+            if unattended and not observatory.sheltered and await observatory.unsafe():
+                log.warning("the weather is unsafe and nobody observes: the telescope is made safe")
+                await observatory.shelter()
+            await self.bench.sky.sleep(_WEATHER_POLL_S)
 
     async def stop(self) -> None:
         """End all work here and leave the telescope safe; the journal knows where to go on."""
@@ -89,7 +101,23 @@ class TelescopeAgent:
             "observing": self.bench.observatory.user,
             "weather": unsafe or "safe",
             "campaigns": sorted(self.campaigns),
+            "waits": self._waits(),
+            "given_up": [
+                f"{name}/{dataset}"
+                for name, campaign in sorted(self.campaigns.items())
+                for dataset in sorted(campaign.record.state.abandoned)
+            ],
         }
+
+    def _waits(self) -> dict[str, str]:
+        """Tell what is waited for, and why."""
+        disk = self.bench.disk
+        uploads = {
+            f"{name}/{dataset}": why
+            for name, campaign in sorted(self.campaigns.items())
+            for dataset, why in sorted(campaign.sending.waits.items())
+        }
+        return uploads | ({disk.what: disk.trouble} if disk.trouble else {})
 
     async def _state(self, name: CampaignName) -> CampaignState:
         return await self.bench.journal.read(lambda reader: fold(reader.entries(str(name))))
@@ -151,8 +179,14 @@ class TelescopeAgent:
         self._spawn(self._carry_on(campaign))
 
     async def _carry_on(self, campaign: ObservingCampaign) -> None:
+        """Carry a campaign on to its end; one that breaks down is taken up again, as after a restart."""
+        pause_s = _AGAIN_S
         try:
-            await campaign.run()
+            while not await campaign.run():
+                await self.bench.wall.sleep(pause_s)
+                pause_s = min(2.0 * pause_s, _LONGEST_PAUSE_S)
+                campaign = ObservingCampaign(self.bench, campaign.name)
+                self.campaigns[str(campaign.name)] = campaign
         finally:
             self.campaigns.pop(str(campaign.name), None)
 
@@ -182,6 +216,13 @@ class TelescopeAgent:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("work of %s ended with an error", self.bench.name, exc_info=error)
+
+
+def _open_campaigns(reader: Reader) -> list[str]:
+    """Campaigns that were accepted and are not closed, in the order in which they were accepted."""
+    closed = {entry.campaign for entry in reader.entries_of([What.CLOSED])}
+    accepted = [entry.campaign for entry in reader.entries_of([What.ACCEPTED])]
+    return [name for name in accepted if name not in closed]
 
 
 def _refuse(reason: str) -> Answer:

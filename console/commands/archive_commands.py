@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +16,9 @@ from console.commands.options import JsonOption, StateOption, print_json, state_
 from console.commands.reading import opened_archive
 from console.errors import FAILED, explained
 from console.screen import listing, name_column, number_column, say, screen
+from console.state import archive_files
 from followup.errors import FollowupError
+from transfer.manifest import Manifest
 from voevent.kinds import Kind, Outcome
 from voevent.packet import PacketId
 
@@ -128,6 +132,48 @@ def archive_get(
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.location, target)
         say(f"{len(files)} files, {sum(f.size_bytes for f in files) / 1e6:.1f} MB in {to.absolute()}")
+
+
+@archive.command("add")
+def archive_add(
+    campaign: Annotated[str, typer.Argument(help="The campaign, BURST.gft-NAME.")],
+    manifest: Annotated[
+        Path, typer.Argument(help="The dataset's manifest, manifests/DATASET-N.json of the telescope.")
+    ],
+    state: StateOption,
+    folder: Annotated[
+        Path, typer.Option("--from", help="Where its files are, as in the campaign's folder there.")
+    ] = Path(),
+) -> None:
+    """Put a dataset into the archive that its telescope gave up: the files as they were brought by hand.
+
+    `followup status` shows such datasets as not delivered. The telescope has the files and the manifest in
+    `data/CAMPAIGN`. Only what its last upload announced is taken, and every byte is verified; the files
+    stay where they are.
+
+    - `followup archive add sb26112201.gft-spm manifests/t1-3.json --from sb26112201.gft-spm/`
+    """
+    with explained():
+        where = state_of(state)
+        raw = manifest.read_bytes()
+        with opened_archive(where) as held:
+            announced = {each.manifest_sha256: each.dataset for each in held.datasets(campaign)}
+            dataset = announced.get(hashlib.sha256(raw).hexdigest())
+            if dataset is None:
+                raise FollowupError(
+                    f"{manifest} is not what the last upload of a dataset of {campaign} announced",
+                    hint="take the one with the highest number; followup show lists what was announced",
+                )
+            entries = Manifest.parse(raw).files
+            files = archive_files(where.csc)
+            files.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".by-hand-", dir=files) as scratch:
+                for entry in entries:
+                    copy = Path(scratch) / entry.path
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(folder / entry.path, copy)
+                held.store_dataset(campaign, raw, Path(scratch))
+        say(f"{dataset} of {campaign} is archived: {len(entries)} files, every one verified")
 
 
 def _file_name(packet: PacketId) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,14 @@ import typer
 from console.commands.options import PrefectOption, state_of
 from console.errors import FAILED, explained
 from console.servers import EMBEDDED
+from followup.errors import ConfigurationError
+
+
+class Devices(StrEnum):
+    """What stands for the telescopes' hardware."""
+
+    SIMULATED = "simulated"
+    INDI = "indi"
 
 
 def demo(
@@ -22,8 +31,17 @@ def demo(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bursts, the sky and the noise.")] = 1,
     time_scale: Annotated[
-        float, typer.Option(min=1.0, max=2000.0, help="How many times faster sky time runs.")
-    ] = 160.0,
+        float | None,
+        typer.Option(
+            min=1.0,
+            max=2000.0,
+            help="How many times faster sky time runs: 160 by default, 1 with INDI devices.",
+            show_default=False,
+        ),
+    ] = None,
+    devices: Annotated[
+        Devices, typer.Option(help="Our simulated devices, or INDI drivers: indi-bin's simulators.")
+    ] = Devices.SIMULATED,
     telescopes: Annotated[
         str, typer.Option(help="Simulated telescopes, separated by commas.")
     ] = "gft-spm,gft-jilin",
@@ -52,6 +70,8 @@ def demo(
       `followup campaigns`, `followup show`, `followup status` (with the same `--state`)
     - `followup demo --packet alert.xml` plays a real alert; a folder plays all alerts of a burst
     - `followup demo --bursts 3`, `followup demo --telescopes gft-spm,gft-lasilla`
+    - `followup demo --devices indi` reaches the telescopes' devices through INDI servers and drivers, in real
+      time, with a short strategy: some six minutes (Debian and Ubuntu: `apt-get install indi-bin`)
 
     Exit status 0 only if every packet has its final receipt, every file is archived with the right checksum,
     and every flow run ended as it should.
@@ -60,17 +80,23 @@ def demo(
         # The simulators and the demonstration take a second to load; `followup --help` does not.
         from console.demo import Demo, DemoSettings  # noqa: PLC0415
 
+        over_indi = devices is Devices.INDI
+        if over_indi and time_scale not in {None, 1.0}:
+            raise ConfigurationError(
+                "INDI devices take real time", hint="leave --time-scale away with --devices indi"
+            )
         folder = state or Path("state") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         settings = DemoSettings(
             state=state_of(folder),
             seed=seed,
-            rate=time_scale,
+            rate=time_scale or (1.0 if over_indi else 160.0),
             telescopes=tuple(name.strip() for name in telescopes.split(",") if name.strip()),
             packet=packet,
             bursts=bursts,
             keep=keep,
             prefect=prefect,
             json_file=json_file,
+            over_indi=over_indi,
         )
         good = asyncio.run(Demo(settings).run())
     if not good:

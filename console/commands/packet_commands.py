@@ -19,7 +19,10 @@ from voevent.packet import Packet
 from voevent.read import kind_of, read
 from voevent.validate import violations
 
-packet = typer.Typer(no_args_is_help=True, help="Look at VOEvent packets: alerts and those of campaigns.")
+packet = typer.Typer(
+    no_args_is_help=True,
+    help="Look at VOEvent packets: in files, in quarantine, expired ones; send those again.",
+)
 
 
 FileArgument = Annotated[Path, typer.Argument(help="A file with one packet.")]

@@ -20,6 +20,7 @@ from console.commands.options import (
     print_json,
     state_of,
 )
+from console.control import ask
 from console.enrolment import admit_telescope, enrolled, install_enrolment, revoke_telescope
 from console.errors import explained
 from console.screen import say
@@ -28,8 +29,11 @@ from console.settings import SETTINGS
 from console.state import State, agent_lock
 from console.tenure import HeldError, held
 from deploy.prosody import Prosody
-from followup.errors import ConfigurationError
+from followup.errors import ConfigurationError, FollowupError
 from followup.names import CSC, RELAY, check_telescope
+
+_PATIENCE_S = 5.0
+"""An agent that says nothing for so long is called silent."""
 
 csc = typer.Typer(
     no_args_is_help=True, help="The science centre: run its agent, admit and revoke telescopes."
@@ -203,7 +207,23 @@ def _run(
             log.set_up(folder, as_json=log_format is LogFormat.JSON, verbose=verbose)
             asyncio.run(agent(folder))
     except HeldError as error:
+        said = f"the agent of {site} runs already on {folder} (process {error.pid})"
+        if _hangs(folder):
+            raise ConfigurationError(
+                f"{said}, and has not answered for {_PATIENCE_S:.0f} s",
+                hint=f"if it hangs: kill -9 {error.pid} ends it and loses nothing; then start this one again",
+            ) from error
         raise ConfigurationError(
-            f"the agent of {site} runs already on {folder} (process {error.pid})",
-            hint="one agent of each name: end that one first, or leave it to its work",
+            said, hint="one agent of each name: end that one first, or leave it to its work"
         ) from error
+
+
+def _hangs(folder: Path) -> bool:
+    """Whether the agent in a folder listens for commands but answers none."""
+    try:
+        asyncio.run(ask(folder, "status", timeout_s=_PATIENCE_S))
+    except ConfigurationError:  # it is starting, or ending
+        return False
+    except FollowupError:
+        return True
+    return False

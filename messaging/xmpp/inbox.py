@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import islice
 from xml.etree.ElementTree import Element
 
 from slixmpp.jid import JID, InvalidJID
@@ -27,6 +28,9 @@ _PUBSUB_NS = "{http://jabber.org/protocol/pubsub}"
 
 def arrivals(message: Element, settings: XmppSettings, topics: Collection[str]) -> list[Arrival]:
     """Return what a message brings; nothing for an error or for talk among people.
+
+    An agent sends one packet a message. Of several only the first is looked at, and not believed: thousands
+    would crowd out what others send.
 
     Parameters
     ----------
@@ -44,9 +48,9 @@ def arrivals(message: Element, settings: XmppSettings, topics: Collection[str]) 
         if items is None:
             return []
         if origin is None or str(origin) != settings.service:
+            forged = "a topic's event that is not from the topic service"
             return [
-                _of_user(packet, origin, settings, "a topic's event that is not from the topic service")
-                for packet in items.iter(PACKET_TAG)
+                _of_user(packet, origin, settings, forged) for packet in islice(items.iter(PACKET_TAG), 1)
             ]
         topic = items.get("node", "")
         return [
@@ -54,7 +58,9 @@ def arrivals(message: Element, settings: XmppSettings, topics: Collection[str]) 
             for item in items.findall(f"{_EVENT_NS}item")
             for packet in item.findall(PACKET_TAG)
         ]
-    return [_of_user(packet, origin, settings) for packet in message.findall(PACKET_TAG)]
+    packets = message.findall(PACKET_TAG)
+    crowd = f"{len(packets)} packets in one message" if len(packets) > 1 else ""
+    return [_of_user(packet, origin, settings, crowd) for packet in packets[:1]]
 
 
 def stored_arrivals(

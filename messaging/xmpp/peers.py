@@ -45,6 +45,10 @@ class Peers:
         """Whether that user's agent is known to be there; True when nothing is known."""
         return self._there.get(user, True)
 
+    def heard(self, user: str) -> bool | None:
+        """Whether that user's agent is there; None when nothing is known."""
+        return self._there.get(user)
+
     def add(self, user: str) -> None:
         """Watch one more user."""
         self._users.add(user)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from messaging.session import SessionDownError, SessionRefusedError
+from messaging.session import PasswordRefusedError, SessionDownError, SessionRefusedError
 from messaging.xmpp.settings import XmppSettings
 
 
@@ -53,7 +53,7 @@ def of_password(settings: XmppSettings, condition: str) -> SessionDownError | Se
     """Return the error for a SASL failure (RFC 6120, section 6.5)."""
     if condition == "temporary-auth-failure":
         return SessionDownError(f"{server(settings)} cannot check passwords now")
-    return SessionRefusedError(
+    return PasswordRefusedError(
         f"{server(settings)} refuses the password of {account(settings)} ({condition})",
         hint="the account was removed or has a new password: admit the site again and give it the new"
         " credentials",

@@ -23,6 +23,7 @@ from messaging.session import (
     ArrivalCallback,
     Envelope,
     OnlineCallback,
+    PasswordRefusedError,
     PresenceCallback,
     SessionDownError,
     SessionRefusedError,
@@ -77,6 +78,7 @@ class XmppSession:
         self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue(_MOST_WAITING)
         self._stream: Stream | None = None
         self._online = False
+        self._logins = 0
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._ended: asyncio.Future[None] | None = None
 
@@ -92,6 +94,20 @@ class XmppSession:
         if self._stream is None or not self._online:
             raise SessionDownError(f"not connected to {server(self.settings)}")
         return self._stream
+
+    @property
+    def online(self) -> bool:
+        """Whether we are connected."""
+        return self._online
+
+    @property
+    def logins(self) -> int:
+        """How often we logged in afresh: what the server knew of us before may be gone each time."""
+        return self._logins
+
+    def heard(self, user: str) -> bool | None:
+        """Whether the agent of that site user is there; None while we cannot know."""
+        return self._peers.heard(user) if self._online else None
 
     async def open(self) -> None:
         """Connect; return when online. From then on the session reconnects by itself.
@@ -217,6 +233,7 @@ class XmppSession:
         await stream.login()
         self._topics.forget()
         self._peers.forget()
+        self._logins += 1
         if settings.resource == AGENT_RESOURCE:
             self._peers.announce(stream)
         self._set_online(online=True, stream=stream)
@@ -236,7 +253,8 @@ class XmppSession:
         if deleted is not None:
             self._topics.lost(deleted)
         for arrival in inbox.arrivals(message.xml, self.settings, self._topics.names):
-            self._take(arrival)
+            if not self._topics.hold_back(arrival):
+                self._take(arrival)
 
     def _on_presence(self, user: str, there: bool) -> None:
         self.on_presence(user, there)
@@ -327,6 +345,10 @@ class XmppSession:
                 return await self._enter()
             except SessionDownError as error:
                 _LOG.info("not reconnected: %s", error)
+            except PasswordRefusedError as error:
+                # It was right before: the server has lost its accounts, and gets them back. A telescope
+                # goes on with its night meanwhile.
+                _LOG.error("%s; trying again (%s)", error, error.hint)
 
     async def _tend(self, stream: Stream) -> None:
         """Look after the connection, at intervals: server, subscriptions, absent peers."""

@@ -26,6 +26,14 @@ _MECHANISMS = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM
 _BIND_ORDER = 10000
 """Place of the library's own resource binding in the negotiation of a stream."""
 _CUT_S = 1.0
+_STANZAS_PER_ACK = 32
+"""How often the server is asked what it has of what we sent; it also says so when we resume."""
+
+_NOT_NEEDED = (
+    *("IM", "IMError", "Data Form"),
+    *(f"Pubsub Event: {what}" for what in ("Items", "Purge", "Delete", "Configuration", "Subscription")),
+)
+"""The library's own readers of messages."""
 
 
 class Stream(ClientXMPP):
@@ -53,7 +61,10 @@ class Stream(ClientXMPP):
         super().__init__(
             f"{settings.user}@{settings.domain}/{resource}",
             settings.password,
-            plugin_config={"feature_mechanisms": {"use_mechs": set(_MECHANISMS)}},
+            plugin_config={
+                "feature_mechanisms": {"use_mechs": set(_MECHANISMS)},
+                "xep_0198": {"window": _STANZAS_PER_ACK},
+            },
             ssl_context=_tls_context(settings),
         )
         self.settings = settings
@@ -64,6 +75,9 @@ class Stream(ClientXMPP):
         self.auto_subscribe = False
         self.register_plugin("xep_0199")
         self.register_plugin("xep_0060")
+        # Each of these would be asked about each packet; the session takes all messages itself.
+        for name in _NOT_NEEDED:
+            self.remove_handler(name)
         self.pubsub: Any = self.plugin["xep_0060"]
         self.forms: Any = self.plugin["xep_0004"]
         self._management: Any = None
@@ -188,6 +202,8 @@ class Stream(ClientXMPP):
         SessionDownError
             When it still does not after the time an answer may take.
         """
+        if self._writable.is_set():
+            return
         try:
             async with asyncio.timeout(self.settings.timing.answer_s):
                 await self._writable.wait()

@@ -13,6 +13,7 @@ from messaging.xmpp.stream import Stream
 _LOG = logging.getLogger(__name__)
 _REMEMBERED = 5000
 """Digests of items already taken; a topic holds at most 200."""
+_MOST_HELD_BACK = 1000
 
 
 class Subscriptions:
@@ -33,6 +34,7 @@ class Subscriptions:
         self._subscribed = dict.fromkeys(settings.topics, False)
         self._take = take
         self._taken: dict[str, None] = {}
+        self._held_back: dict[str, list[Arrival]] = {}
 
     @property
     def names(self) -> frozenset[str]:
@@ -64,8 +66,16 @@ class Subscriptions:
         if len(self._taken) > _REMEMBERED:
             del self._taken[next(iter(self._taken))]
 
+    def hold_back(self, arrival: Arrival) -> bool:
+        """Keep an event until what was published before it is fetched; False when nothing is fetched now."""
+        waiting = self._held_back.get(arrival.topic or "")
+        if waiting is None or len(waiting) >= _MOST_HELD_BACK:
+            return False
+        waiting.append(arrival)
+        return True
+
     async def subscribe(self, stream: Stream, topic: str) -> None:
-        """Subscribe to a topic, then fetch what it holds and we do not.
+        """Subscribe to a topic, then fetch what it holds and we do not; events that come meanwhile follow.
 
         Raises
         ------
@@ -74,9 +84,17 @@ class Subscriptions:
         UndeliverableError
             When there is no such topic, or we are no member.
         """
-        await topics.subscribe(stream, topic)
-        if topic in self._subscribed:
-            self._subscribed[topic] = True
+        self._held_back.setdefault(topic, [])
+        try:
+            await topics.subscribe(stream, topic)
+            if topic in self._subscribed:
+                self._subscribed[topic] = True
+            await self._fetch(stream, topic)
+        finally:
+            for arrival in self._held_back.pop(topic, []):
+                await self._take(arrival)
+
+    async def _fetch(self, stream: Stream, topic: str) -> None:
         held = await topics.item_ids(stream, topic)
         unseen = [digest for digest in held if digest not in self._taken]
         for batch in topics.batches(unseen):

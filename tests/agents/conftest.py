@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import agents.csc.campaign
 import agents.gft.campaign
-import agents.gft.papers
-import agents.gft.planning
 from agents.gft.reduction import Masters, build_masters
 from followup.almanac import Almanac
 from followup.devices import FrameType
+from followup.figures import finding_chart, lightcurve, sed, visibility
 from simulators.imager import Imager
 from simulators.sky import SimulatedSky
 from tests.agents.gft.reduction.observatory import small_telescope
@@ -48,13 +46,10 @@ def night_masters() -> Masters:
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reduce and draw nothing, which takes longer than all the rest; one test has the real thing."""
     monkeypatch.setattr(agents.gft.campaign, "FieldReduction", PlainReduction)
-    for module, names in {
-        agents.gft.papers: ("light_curve_figure", "finding_chart_figure", "sed_figure"),
-        agents.gft.planning: ("visibility_figure",),
-        agents.csc.campaign: ("light_curve_figure", "sed_figure"),
-    }.items():
-        for name in names:
-            monkeypatch.setattr(module, name, picture)
+    monkeypatch.setattr(lightcurve, "light_curve_figure", picture)
+    monkeypatch.setattr(finding_chart, "finding_chart_figure", picture)
+    monkeypatch.setattr(sed, "sed_figure", picture)
+    monkeypatch.setattr(visibility, "visibility_figure", picture)
 
 
 @pytest.fixture

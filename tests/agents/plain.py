@@ -24,6 +24,14 @@ class PlainReduction:
     def retarget(self, trigger: Trigger) -> None:
         self.trigger = trigger
 
+    @property
+    def frames(self) -> list[SimpleNamespace]:
+        parts = [(path, *path.stem.split("_")) for path in sorted(self.folder.glob("*.fits"))]
+        return [
+            SimpleNamespace(path=path, task=task, filter=filter_name, number=int(number))
+            for path, task, filter_name, number in parts
+        ]
+
     def reduce(self, raw: RawFrame, *, task: str, number: int) -> SimpleNamespace:
         t_s = (raw.date_obs - self.trigger.trigger_time).total_seconds()
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,12 @@ from typing import Literal
 import pytest
 
 from followup.campaign import What
-from tests.agents.world import CAMPAIGN, EXPOSURES, Fuse, World, alert
-from voevent.kinds import Kind, Outcome, ReceiptOutcome, StatusState, TaskOutcome, UploadState
+from tests.agents.world import CAMPAIGN, CENTRE, EXPOSURES, Fuse, World, alert
+from voevent.kinds import Kind, Outcome, ReceiptOutcome, StatusState, TaskOutcome, Upload, UploadState
+from voevent.packet import SkyPosition
 from voevent.parse import parse
+from voevent.read import read
+from voevent.svom import SvomPacketType
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("plain")]
 
@@ -31,13 +34,15 @@ GFT_STEPS = Counter[str](
     }
 )
 """Entries at which the telescope's agent dies in one campaign, as they come, each so often."""
+STOP_STEPS = (What.STOPPED, What.TASK_ENDED, What.HALTED, What.UPLOADING, What.CLOSING)
+"""Entries at which it dies once each while a campaign is called off."""
 
 
-def packets_of(world: World) -> Counter[str]:
+def packets_of(world: World, name: str = CAMPAIGN) -> Counter[str]:
     """Kinds of packets of the campaign as the science centre holds them, with what tells them apart."""
     archive = world.csc.archive
     told: Counter[str] = Counter()
-    for record in archive.packets(CAMPAIGN):
+    for record in archive.packets(name):
         raw = archive.raw(record.id)
         assert raw is not None
         packet = parse(raw)
@@ -55,25 +60,38 @@ def packets_of(world: World) -> Counter[str]:
     return told
 
 
-async def check_complete(world: World) -> None:
+def announced(world: World, name: str = CAMPAIGN) -> dict[tuple[str, int], set[str]]:
+    """Manifests announced for each attempt to upload a dataset: at its start, and when it was up."""
+    found: dict[tuple[str, int], set[str]] = {}
+    for record in world.csc.archive.packets(name, Kind.UPLOAD):
+        raw = world.csc.archive.raw(record.id)
+        assert raw is not None
+        _, content = read(parse(raw))
+        assert isinstance(content, Upload)
+        found.setdefault((content.dataset, content.attempt), set()).add(content.manifest.sha256)
+    return found
+
+
+async def check_complete(world: World, name: str = CAMPAIGN) -> None:
     """The campaign ended as one does in which nobody died."""
     archive = world.csc.archive
-    campaign = archive.campaign(CAMPAIGN)
+    campaign = archive.campaign(name)
     assert campaign.outcome is Outcome.COMPLETED
     assert [(t.task, t.outcome, t.exposures) for t in campaign.tasks] == [
         ("t1", TaskOutcome.DONE, 2),
         ("t2", TaskOutcome.DONE, 2),
     ]
-    assert archive.verify(CAMPAIGN) == []
-    assert archive.missing_packets(CAMPAIGN) == []
+    assert archive.verify(name) == []
+    assert archive.missing_packets(name) == []
     raws = {f"raw/{key}.fits.fz" for key in EXPOSURES}
-    assert raws <= {file.name for file in archive.files(CAMPAIGN)}
-    points = archive.photometry(CAMPAIGN)
+    assert raws <= {file.name for file in archive.files(name)}
+    points = archive.photometry(name)
     assert {(p.task, p.filter) for p in points} == {("t1", "r"), ("t1", "g"), ("t2", "r")}
-    for entry in archive.ledger(CAMPAIGN):
+    for entry in archive.ledger(name):
         assert entry.final is not None
         assert entry.final.outcome is ReceiptOutcome.ACCEPTED
-    told = packets_of(world)
+    assert all(len(manifests) == 1 for manifests in announced(world, name).values())
+    told = packets_of(world, name)
     expected = {"trigger": 1, "closing": 1, f"status {StatusState.PLAN}": 1, "light-curve": 3}
     expected |= {f"{d} {state}": 1 for d in ("t1", "t2", "logs") for state in UploadState}
     assert told == expected
@@ -138,8 +156,10 @@ async def test_a_frame_that_stands_on_the_disk_is_not_taken_again(whole_world: W
     assert gft.commands.count("camera.expose") == len(EXPOSURES)
 
 
-@pytest.mark.parametrize("step", [What.STOPPED, What.TASK_ENDED, What.HALTED, What.UPLOADING, What.CLOSING])
-async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_the_telescope_dies_while_it_stops(
+    whole_world: World, when: Literal["before", "after"]
+) -> None:
     world = whole_world
     gft = world.gft
     # The first task is done, and its data are on their way, when the campaign is called off.
@@ -148,14 +168,15 @@ async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What)
     await world.trigger(alert())
     await gft.told("camera.expose", 4)
     await gft.noted(What.UPLOADED, dataset="t1")
-    gft.journal.fuse = Fuse({step})
+    left = Counter[str](STOP_STEPS)
+    gft.journal.fuse = Fuse(left, when)
     await world.csc.agent.call_off(gft.agent.campaigns[CAMPAIGN].name, "not a burst")
-    if step == What.CLOSING:
+    while left:
+        left -= Counter({await gft.dies(): 1})
         world.downloading.set()
-    await gft.dies()
-    world.downloading.set()
-    await gft.start()
-    assert (await gft.runner.ended()).name == "Aborted"
+        await gft.start(Fuse(left, when))
+    if when == "before":
+        assert (await gft.runner.ended()).name == "Aborted"
     assert (await world.csc.runner.ended()).name == "Aborted"
     archive = world.csc.archive
     assert [(t.task, t.outcome) for t in archive.campaign(CAMPAIGN).tasks] == [
@@ -164,16 +185,58 @@ async def test_the_telescope_dies_while_it_stops(whole_world: World, step: What)
     ]
     assert {d.dataset: d.stored for d in archive.datasets(CAMPAIGN)} == {"t1": True, "t2": True, "logs": True}
     names = {file.name for file in archive.files(CAMPAIGN)}
-    assert {name for name in names if name.startswith("raw/")} == {
-        f"raw/{key}.fits.fz" for key in EXPOSURES[:3]
-    }
-    assert sum(name.startswith("reduced/") for name in names) == 3
+    taken = {name for name in names if name.startswith("raw/")}
+    assert {f"raw/{key}.fits.fz" for key in EXPOSURES[:3]} <= taken
+    assert sum(name.startswith("reduced/") for name in names) == len(taken)
     points = archive.photometry(CAMPAIGN)
     assert {(p.task, p.filter) for p in points} == {("t1", "r"), ("t1", "g"), ("t2", "r")}
     told = packets_of(world)
     assert told[f"status {StatusState.ABORT}"] == 1
     assert told["closing"] == 1
-    assert gft.commands.count("camera.expose") == len(EXPOSURES), "and none of them after its death"
+    # Before it has noted that it is to stop, its successor may begin the last exposure once more.
+    again = gft.commands.count("camera.expose") - len(EXPOSURES)
+    assert again <= (when == "before")
+
+
+async def test_the_telescope_dies_at_a_later_trigger(whole_world: World) -> None:
+    world, gft = whole_world, whole_world.gft
+    gft.hold("camera.expose", 2)
+    await world.trigger(alert())
+    await gft.told("camera.expose", 2)
+    gft.journal.fuse = Fuse({What.REVISED}, "before")
+    better = SkyPosition(ra_deg=CENTRE.ra_deg + 0.01, dec_deg=CENTRE.dec_deg + 0.01, error_radius_deg=0.02)
+    await world.trigger(alert(SvomPacketType.MXT_INITIAL, position=better, after_s=200.0))
+    await gft.dies()
+    await gft.start(Fuse({What.REVISED}, "after"))
+    await gft.dies()
+    await gft.start()
+    assert (await gft.runner.ended()).name == "Closed"
+    assert (await world.csc.runner.ended()).name == "Closed"
+    entries = await gft.entries()
+    assert [entry.what for entry in entries].count(What.REVISED) == 1
+    targets = [entry.data["target"] for entry in entries if entry.what == What.SLEWING]
+    assert targets[-1] == "95.0100 +40.0100"
+    trigger = world.csc.archive.campaign(CAMPAIGN).trigger
+    assert trigger is not None
+    assert trigger.revision == 1
+    begun = await gft.begun()
+    assert begun - Counter(EXPOSURES) <= gft.in_flight
+
+
+async def test_the_telescope_dies_as_it_gives_a_dataset_up(whole_world: World) -> None:
+    world, gft = whole_world, whole_world.gft
+    world.spoilt["t1"] = 100
+    gft.journal.fuse = Fuse({What.ABANDONED}, "before")
+    await world.trigger(alert())
+    await gft.dies()
+    await gft.start(Fuse({What.ABANDONED}, "after"))
+    await gft.dies()
+    await gft.start()
+    assert (await gft.runner.ended()).name == "Failed"
+    assert (await world.csc.runner.ended()).name == "Failed"
+    datasets = {d.dataset: (d.attempt, d.stored) for d in world.csc.archive.datasets(CAMPAIGN)}
+    assert datasets == {"t1": (3, False), "t2": (1, True), "logs": (1, True)}
+    assert await gft.begun() == dict.fromkeys(EXPOSURES, 1)
 
 
 async def test_the_centre_dies_before_it_answers(whole_world: World) -> None:

@@ -186,6 +186,16 @@ async def test_the_weather_turns_and_clears(whole_world: World) -> None:
     assert heard(world, "unsafe: rain")
 
 
+async def test_the_weather_turns_while_nobody_observes(world: World) -> None:
+    """The dome may stand open: an earlier process opened it, or the next visit is hours away."""
+    await asyncio.sleep(0.2)
+    assert world.gft.commands == [], "it is safe"
+    world.gft.weather(safe=False, reason="rain")
+    await until(lambda: "dome.close" in world.gft.commands)
+    await asyncio.sleep(0.2)
+    assert sorted(world.gft.commands) == ["dome.close", "mount.park"], "once"
+
+
 @uploads
 @pytest.mark.parametrize("said", [{"safe": True, "age_s": 600.0}, {"nonsense": 1}])
 async def test_weather_that_nobody_sees_is_bad_weather(whole_world: World, said: dict[str, object]) -> None:

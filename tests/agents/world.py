@@ -21,17 +21,19 @@ import asyncssh
 
 from agents.csc.downloads import Downloads
 from agents.csc.service import CscAgent
+from agents.ftp_relay.holdings import LocalHoldings
 from agents.ftp_relay.service import RelayAgent
 from agents.ftp_relay.store import SftpServer, host_key_line
+from agents.ftp_relay.tidying import Tidying
 from agents.gft.bench import Bench
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
 from agents.gft.reduction.calibration import Masters
 from agents.gft.service import TelescopeAgent
-from archive.archive import Archive
+from console.run_csc import _archive as open_archive
 from followup.almanac import Almanac
 from followup.campaign import What, fold
-from followup.clock import SkyClock, WallClock
+from followup.clock import Clock, SkyClock, WallClock
 from followup.devices import Telescope
 from followup.errors import DeviceError
 from followup.names import CSC, RELAY, CampaignName, topic_of
@@ -40,7 +42,7 @@ from followup.strategy import load_strategies
 from messaging.author import Author
 from messaging.courier import Courier
 from messaging.desk import Desk
-from messaging.errors import JournalError
+from messaging.errors import JournalError, JournalUnavailableError
 from messaging.journal import Journal
 from messaging.memory import MemoryServer, MemorySession
 from messaging.records import Entry
@@ -62,6 +64,8 @@ from voevent.svom import SvomPacketType
 T = TypeVar("T")
 
 T0 = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+BEGIN = T0 + timedelta(seconds=70)
+"""The sky's time when the sites have started."""
 CENTRE = SkyPosition(ra_deg=95.0, dec_deg=40.0, error_radius_deg=2.5 / 60.0)
 RATE = 300.0
 BURST = "sb26112201"
@@ -102,15 +106,16 @@ def alert(
     *,
     position: SkyPosition | None = CENTRE,
     after_s: float = 60.0,
+    burst: str = BURST,
 ) -> bytes:
     """An alert about the burst, so long after it."""
     said = Alert(
-        burst=BURST,
+        burst=burst,
         trigger_time=T0,
         date=T0 + timedelta(seconds=after_s),
         position=position,
         instrument="ECLAIRs",
-        description=f"{BURST}: {kind.name}",
+        description=f"{burst}: {kind.name}",
         packet_type=kind,
     )
     return build_alert(said, authority=AUTHORITY, author="simulated-svom", drill=True).raw
@@ -166,7 +171,7 @@ class UnsaidError(Exception):
     """The process died before this was committed."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Fuse:
     """A process dies when one of these is written into its journal: just before the commit, or after it."""
 
@@ -179,6 +184,23 @@ class Fuse:
 
 
 SAFE = Fuse(())
+
+
+class Chance(Fuse):
+    """A process dies now and then, just before a commit or after it, whatever it is; so often at most."""
+
+    def __init__(self, rng: random.Random, *, one_in: int, deaths: int) -> None:
+        super().__init__(())
+        self._rng = rng
+        self._one_in = one_in
+        self.left = deaths
+
+    def burns(self, heard: Sequence[str]) -> str:
+        if not self.left or self._rng.randrange(self._one_in):
+            return ""
+        self.left -= 1
+        self.when = "before" if self._rng.randrange(2) else "after"
+        return f"{self.when} {', '.join(heard) or 'another commit'}"
 
 
 class _Ear:
@@ -201,17 +223,26 @@ class _Ear:
 
 
 class MortalJournal(Journal):
-    """The journal of a process that can be killed."""
+    """The journal of a process that can be killed.
+
+    Attributes
+    ----------
+    full
+        Whether its disk is.
+    """
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.fuse = SAFE
+        self.full = False
         self.died_of = ""
         self.died = asyncio.Event()
         self.buried = asyncio.Event()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         await self._if_dead()
+        if self.full:
+            raise JournalUnavailableError("database or disk is full")
         fuse, fatal = self.fuse, ""
 
         def heard(transaction: Transaction) -> T:
@@ -273,11 +304,32 @@ class Watched:
         return watched
 
 
+class WrongClock:
+    """A site's clock that is ahead of the true time, or behind it, and runs as fast."""
+
+    def __init__(self, true: Clock, ahead: timedelta) -> None:
+        self._true = true
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return self._true.now() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        await self._true.sleep(seconds)
+
+
 class Process:
-    """One site's process."""
+    """One site's process.
+
+    Attributes
+    ----------
+    ahead
+        How wrong its clocks are.
+    """
 
     user: str
     rules: Rules
+    ahead = timedelta()
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -289,13 +341,21 @@ class Process:
         self.courier: Courier
 
     @property
+    def sky(self) -> Clock:
+        return WrongClock(self.world.sky, self.ahead)
+
+    @property
+    def wall(self) -> Clock:
+        return WrongClock(self.world.wall, self.ahead)
+
+    @property
     def author(self) -> Author:
-        return Author(site=self.user, authority=AUTHORITY, sky=self.world.sky)
+        return Author(site=self.user, authority=AUTHORITY, sky=self.sky)
 
     def open(self, desk: Callable[[], Desk], fuse: Fuse) -> None:
         """Open the journal, and make the courier for the desk that is made then."""
-        self.runner = Stories()
-        store = Store(self.folder / "journal.sqlite", wall=self.world.wall, max_packet_bytes=MAX_PACKET_BYTES)
+        self.runner = self.world.runner(self)
+        store = Store(self.folder / "journal.sqlite", wall=self.wall, max_packet_bytes=MAX_PACKET_BYTES)
         self.journal = MortalJournal(store)
         self.journal.fuse = fuse
         self.session = self.world.server.session(self.user)
@@ -306,8 +366,8 @@ class Process:
             session=self.session,
             rules=self.rules,
             desk=desk(),
-            sky=self.world.sky,
-            wall=self.world.wall,
+            sky=self.sky,
+            wall=self.wall,
             rng=random.Random(1),  # noqa: S311 - jitter
             timing=TIMING,
         )
@@ -352,9 +412,7 @@ class Csc(Process):
     rules = Rules.for_csc(lambda: (GFT,))
 
     async def start(self, fuse: Fuse = SAFE) -> None:
-        self.archive = await asyncio.to_thread(
-            Archive.open, f"sqlite:///{self.folder / 'archive.sqlite'}", self.folder / "files"
-        )
+        self.archive = await asyncio.to_thread(open_archive, self.folder, self.world.archive_url)
         self.open(self._make, fuse)
         await self.agent.start(self.courier)
         await self.courier.start()
@@ -364,7 +422,7 @@ class Csc(Process):
             sftp=self.world.sftp(CSC),
             archive=self.archive,
             folder=self.folder / "incoming",
-            wall=self.world.wall,
+            wall=self.wall,
         )
         fetch = self.downloads._fetch
 
@@ -381,8 +439,8 @@ class Csc(Process):
             downloads=self.downloads,
             runner=self.runner,
             telescopes=lambda: (GFT,),
-            sky=self.world.sky,
-            wall=self.world.wall,
+            sky=self.sky,
+            wall=self.wall,
         )
         return self.agent
 
@@ -411,14 +469,15 @@ class Relay(Process):
         await self.courier.start()
 
     def _make(self) -> RelayAgent:
-        self.agent = RelayAgent(
-            journal=self.journal,
-            runner=self.runner,
-            store=self.world.store,
+        tidying = Tidying(
+            self.journal,
+            LocalHoldings(self.world.store),
             keep=timedelta(days=1),
-            sky=self.world.sky,
-            wall=self.world.wall,
+            keep_parts=timedelta(days=1),
+            sky=self.sky,
+            wall=self.wall,
         )
+        self.agent = RelayAgent(journal=self.journal, runner=self.runner, tidying=tidying, sky=self.sky)
         return self.agent
 
     async def stop(self) -> None:
@@ -471,7 +530,7 @@ class Gft(Process):
             site=world.model.site,
             instrument=world.model.instrument,
             strategies=load_strategies(STRATEGIES, source="strategies"),
-            clock=world.sky,
+            clock=self.sky,
         )
         planner._almanac = world.almanac
         self.bench = Bench(
@@ -479,7 +538,7 @@ class Gft(Process):
             site=world.model.site,
             instrument=world.model.instrument,
             planner=planner,
-            observatory=Observatory(self._telescope(), world.sky),
+            observatory=Observatory(self._telescope(), self.sky),
             catalogue=SimulatedCatalogue(SimulatedSky(3)),
             masters=world.masters,
             journal=self.journal,
@@ -489,14 +548,14 @@ class Gft(Process):
             folder=self.folder / "data",
             log_file=None,
             simulated=True,
-            sky=world.sky,
-            wall=world.wall,
+            sky=self.sky,
+            wall=self.wall,
         )
         self.agent = TelescopeAgent(self.bench)
         return self.agent
 
     def _telescope(self) -> Telescope:
-        real = simulated_telescope(self.world.model, self.folder / "sky.json", clock=self.world.sky)
+        real = simulated_telescope(self.world.model, self.folder / "sky.json", clock=self.sky)
         devices: dict[str, Any] = {
             name: Watched(getattr(real, name), name, self)
             for name in ("mount", "camera", "filter_wheel", "dome", "weather")
@@ -599,6 +658,10 @@ class World:
         How often the store is to damage a dataset after its upload, by dataset.
     downloading
         Cleared to hold downloads up.
+    archive_url
+        The science centre's database; empty for a SQLite file of its own.
+    runner
+        Makes what shows the stories of a process.
     """
 
     def __init__(self, folder: Path, *, model: KnownTelescope, masters: Masters, almanac: Almanac) -> None:
@@ -607,14 +670,15 @@ class World:
         self.masters = masters
         self.almanac = almanac
         self.wall = WallClock()
-        begin = T0 + timedelta(seconds=70)
-        self.sky = SkyClock(sky_epoch=begin, wall_epoch=self.wall.now(), rate=RATE, wall=self.wall)
+        self.sky = SkyClock(sky_epoch=BEGIN, wall_epoch=self.wall.now(), rate=RATE, wall=self.wall)
         self.server = MemoryServer(wall=self.wall)
         self.server.create_topic(topic_of(GFT), publisher=RELAY, members=[CSC, GFT])
         self.store = folder / "store"
         self.spoilt: dict[str, int] = {}
         self.downloading = threading.Event()
         self.downloading.set()
+        self.archive_url = ""
+        self.runner: Callable[[Process], Stories] = lambda _process: Stories()
         self._sftp: SftpServer | None = None
         self._port = 1
         self._host_key = ""
@@ -652,6 +716,11 @@ class World:
     async def start(self) -> None:
         for process in (self.relay, self.csc, self.gft):
             await process.start()
+        self.turn_back()
+
+    def turn_back(self) -> None:
+        """Have the burst go off now: on a slow machine the night would be over soon."""
+        self.sky.set(BEGIN, self.wall.now())
 
     async def stop(self) -> None:
         for process in (self.gft, self.csc, self.relay):

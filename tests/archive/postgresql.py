@@ -70,6 +70,13 @@ class Server:
             else:
                 return
 
+    def kill(self) -> None:
+        """Kill it; its children find out and follow."""
+        if self._process:
+            self._process.kill()
+            self._process.wait(timeout=30)
+            self._process = None
+
     def stop(self) -> None:
         """End it at once, as a crash would."""
         if self._process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -185,12 +186,13 @@ def test_the_second_agent_of_a_name_leaves_and_the_first_stays(site: State, copy
 
 
 def test_a_killed_agent_is_no_obstacle(copy: State) -> None:
+    """The next one can start at once, although the server still holds the connection of the killed one."""
     with child("csc", "run", "--state", copy.root) as first:
-        online(first, copy.csc)
+        connected(first, copy.csc)
         first.kill()
         first.wait()
     with child("csc", "run", "--state", copy.root) as second:
-        online(second, copy.csc)
+        connected(second, copy.csc)
         assert interrupt(second).status == 0
 
 
@@ -211,3 +213,32 @@ def test_without_a_server_an_agent_says_so_and_waits(copy: State) -> None:
         online(agent, copy.csc)
         ended = interrupt(agent)
     assert (ended.status, ended.err) == (0, "")
+
+
+def connected(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until an agent is connected to its XMPP server."""
+    deadline = time.monotonic() + ONLINE_S
+    online(process, folder)
+    while not asyncio.run(ask(folder, "status"))["connected"]:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_an_agent_that_hangs_is_named_and_can_be_replaced(site: State, copy: State) -> None:
+    """On the same folder nobody takes over: two would write one journal. Elsewhere the silent one loses."""
+    with child("csc", "run", "--state", site.root) as first:
+        connected(first, site.csc)
+        first.send_signal(signal.SIGSTOP)
+        same_folder = run("csc", "run", "--state", site.root)
+        assert same_folder.status == 2
+        assert f"(process {first.pid}), and has not answered for 5 s" in same_folder.complaint
+        assert f"kill -9 {first.pid}" in same_folder.hint
+        with child("csc", "run", "--state", copy.root) as second:
+            connected(second, copy.csc)
+            first.send_signal(signal.SIGCONT)
+            _, err = first.communicate(timeout=ONLINE_S)
+            assert first.returncode == 2
+            assert "took this one's place" in err
+            assert asyncio.run(ask(copy.csc, "status"))["connected"]
+            assert interrupt(second).status == 0

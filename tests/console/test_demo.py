@@ -244,3 +244,19 @@ def test_an_agent_that_cannot_start_ends_the_demonstration(tmp_path: Path) -> No
     assert "is not a database" in answer.complaint
     assert answer.hint.startswith("this is not a journal")
     assert processes_of(state) == []
+
+
+def test_indi_devices_take_real_time(tmp_path: Path) -> None:
+    answer = followup("demo", "--state", tmp_path / "state", "--devices", "indi", "--time-scale", "160")
+    assert (answer.status, answer.complaint) == (2, "INDI devices take real time")
+    assert not (tmp_path / "state").exists()
+
+
+def test_without_indi_the_demonstration_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    answer = followup("demo", "--state", tmp_path / "state", "--devices", "indi")
+    assert (answer.status, answer.complaint) == (2, "the program indiserver is not installed")
+    assert answer.hint.endswith("apt-get install indi-bin")
+    assert not (tmp_path / "state").exists()

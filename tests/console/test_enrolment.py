@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -18,10 +20,11 @@ from console.enrolment import admit_telescope, enrolled, install_enrolment, make
 from console.servers import Ports, Servers
 from console.settings import CscSettings, RelaySettings, TelescopeSettings
 from console.state import State
+from deploy.prefect import PrefectServer
 from deploy.prosody import Prosody
 from followup.errors import ConfigurationError
 
-WRITES = 10
+WRITES = 12
 """So many files are written, flushed to the disk, while a centre is made."""
 PORTS = Ports(xmpp=15222, sftp=12222, prefect=14200)
 
@@ -31,14 +34,20 @@ class Accounts:
 
     def __init__(self) -> None:
         self.made: dict[str, int] = {}
+        self.passwords: dict[str, str] = {}
         self.config = SimpleNamespace(port=PORTS.xmpp, domain="followup.localhost")
 
-    async def add_account(self, user: str) -> str:
+    def accounts(self) -> frozenset[str]:
+        return frozenset(self.passwords)
+
+    async def add_account(self, user: str, *, password: str = "") -> str:
         self.made[user] = self.made.get(user, 0) + 1
-        return f"secret-{user}-{self.made[user]}"
+        self.passwords[user] = password or f"secret-{user}-{self.made[user]}"
+        return self.passwords[user]
 
     async def remove_account(self, user: str) -> None:
         self.made.pop(user, None)
+        self.passwords.pop(user, None)
 
 
 @pytest.fixture
@@ -89,6 +98,7 @@ def test_secrets_can_be_read_by_their_owner_only(state: State, servers: Servers,
     admit(state, accounts, "gft-spm")
     secret = [p for p in state.root.rglob("*") if p.name in {"password", "id_ed25519", "host_key"}]
     assert len(secret) == 6
+    secret += [state.servers / "accounts" / user for user in ("csc", "csc-ftp", "gft-spm")]
     assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
     assert all(folder.stat().st_mode & 0o077 == 0 for folder in (state.csc, state.relay))
 
@@ -107,6 +117,70 @@ def test_ports_and_prefect_may_change(state: State, servers: Servers) -> None:
     csc, relay = settings.read(CscSettings, state.csc), settings.read(RelaySettings, state.relay)
     assert (csc.xmpp.port, csc.sftp.port, relay.xmpp.port, relay.sftp_port) == (25222, 22222, 25222, 22222)
     assert csc.prefect.api_url == ""
+
+
+def test_a_site_on_servers_of_its_own_keeps_its_settings(state: State, servers: Servers) -> None:
+    asyncio.run(make_centre(state, servers))
+    for folder in (state.csc, state.relay):
+        path = folder / "site.toml"
+        text = path.read_text(encoding="utf-8").replace('"127.0.0.1"', '"xmpp.example.org"')
+        text = text.replace("followup.localhost", "followup.example.org").replace("http://p", "http://q")
+        path.write_text(f"# ours\n{text}", encoding="utf-8")
+    before = {folder: (folder / "site.toml").read_text() for folder in (state.csc, state.relay)}
+    moved = Ports(xmpp=25222, sftp=22222, prefect=1)
+    asyncio.run(make_centre(state, replace(servers, prefect_url="", ports=moved)))
+    assert {folder: (folder / "site.toml").read_text() for folder in before} == before
+
+
+@pytest.mark.parametrize("store", ["openssh", "public"])
+def test_a_store_of_its_own_stays_and_so_do_other_keys(state: State, servers: Servers, store: str) -> None:
+    """The embedded XMPP server, but a store elsewhere; and what else a section says."""
+    asyncio.run(make_centre(state, servers))
+    for folder in (state.csc, state.relay):
+        path = folder / "site.toml"
+        text = path.read_text(encoding="utf-8").replace("port = 12222", "port = 2022")
+        path.write_text(text.replace("[xmpp]", '[xmpp]\npassword_file = "pw" # ours'), encoding="utf-8")
+    relay = state.relay / "site.toml"
+    if store == "openssh":
+        section = '\n[sftp]\nhost = "127.0.0.1"\nport = 2022\n'
+        relay.write_text(relay.read_text(encoding="utf-8") + section, encoding="utf-8")
+    else:
+        text = relay.read_text(encoding="utf-8")
+        relay.write_text(f'sftp_host = "0.0.0.0"\n{text}', encoding="utf-8")
+    moved = Ports(xmpp=25222, sftp=22222, prefect=1)
+    asyncio.run(make_centre(state, replace(servers, ports=moved)))
+    csc, kept = settings.read(CscSettings, state.csc), settings.read(RelaySettings, state.relay)
+    assert (csc.xmpp.port, kept.xmpp.port) == (25222, 25222)
+    assert (csc.sftp.port, kept.sftp_port) == (2022, 2022)
+    assert csc.xmpp.password_file == kept.xmpp.password_file == Path("pw")
+    assert "# ours" in (state.csc / "site.toml").read_text(encoding="utf-8")
+
+
+def test_a_prefect_server_of_its_own_stays_unless_another_is_named(state: State, servers: Servers) -> None:
+    asyncio.run(make_centre(state, servers))
+    here = cast("PrefectServer", object())
+    asyncio.run(make_centre(state, replace(servers, prefect=here, prefect_url="http://127.0.0.1:4201")))
+    assert settings.read(CscSettings, state.csc).prefect.api_url == "http://p/api"
+    asyncio.run(make_centre(state, replace(servers, prefect_url="http://other")))
+    assert settings.read(CscSettings, state.csc).prefect.api_url == "http://other/api"
+
+
+def test_a_server_that_lost_its_accounts_gets_them_back(
+    state: State, servers: Servers, accounts: Accounts
+) -> None:
+    asyncio.run(make_centre(state, servers))
+    admit(state, accounts, "gft-spm")
+    admit(state, accounts, "gft-gone")
+    revoke(state, accounts, "gft-gone")
+    shutil.rmtree(state.enrolments)  # it was taken to the telescope
+    before = dict(accounts.passwords)
+    accounts.passwords.clear()
+    asyncio.run(make_centre(state, servers))
+    assert accounts.passwords == before
+    assert set(before) == {"csc", "csc-ftp", "gft-spm"}
+    made = dict(accounts.made)
+    asyncio.run(make_centre(state, servers))
+    assert accounts.made == made, "those that are there are left alone"
 
 
 @pytest.mark.parametrize("writes", range(WRITES + 1))

@@ -24,6 +24,15 @@ def test_a_play_is_a_function_of_its_seed():
     assert play(3, PAIR, bursts=1) != play(4, PAIR, bursts=1)
 
 
+def test_what_plays_before_indi_devices_is_bright_and_soon_over():
+    played = play(3, PAIR, bursts=1, over_indi=True).soon(240.0)
+    times = [(alert.time - played.start).total_seconds() for alert in played.alerts]
+    assert times[0] == 0.0
+    assert all(0.0 <= time <= 240.0 for time in times)
+    (burst,) = played.scenario.bursts
+    assert played.magnitude(burst.name, 300.0, "r", 15.0) < 20.0
+
+
 def test_more_bursts_leave_the_first_as_it_was():
     alone, company = play(3, PAIR, bursts=1), play(3, PAIR, bursts=3)
     assert company.scenario.bursts[0] == alone.scenario.bursts[0]

@@ -47,7 +47,7 @@ def test_the_commands_for_a_telescope() -> None:
     commands = config().telescope_commands("gft-jilin")
     assert any(c.startswith("useradd") and c.endswith("gft-jilin") for c in commands)
     assert "usermod --password '*' gft-jilin" in commands  # with ! sshd would call it locked
-    assert commands[-1] == "install -d -o gft-jilin -g csc -m 2750 /srv/followup/store/gft-jilin"
+    assert commands[-1] == "install -d -o gft-jilin -g csc -m 2770 /srv/followup/store/gft-jilin"
     assert any("-m 0751" in c for c in config().store_commands())
 
 
@@ -69,7 +69,7 @@ def test_sshd_understands_it(tmp_path: Path) -> None:
     file.write_text(config(host_key=host_key, pidfile=tmp_path / "pid").render())
     for user, expected in {
         "csc": "forcecommand internal-sftp -R",
-        "gft-a": "forcecommand internal-sftp -d /%u -u 0027",
+        "gft-a": "forcecommand internal-sftp -d /%u -u 0007",
     }.items():
         result = subprocess.run(
             [*sshd_place(), program, "-T", "-f", str(file), "-C", f"user={user},host=x,addr=192.0.2.1"],

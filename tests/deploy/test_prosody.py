@@ -141,12 +141,15 @@ async def test_another_process_removes_accounts_through_the_running_server(
 
 
 async def test_accounts_come_and_go_while_it_is_down(prosody: Prosody) -> None:
+    assert prosody.accounts() == frozenset()
     await prosody.add_account("gft-x")
-    await prosody.add_account("csc")
+    assert await prosody.add_account("csc", password="the same again") == "the same again"
+    assert prosody.accounts() == {"csc", "gft-x"}
     await prosody.remove_account("gft-x")
     await prosody.remove_account("gft-x")
     await prosody.start()
     assert accounts(prosody) == {f"csc@{DOMAIN}"}
+    assert prosody.accounts() == {"csc"}
 
 
 @pytest.mark.parametrize("user", ["", "gft x", "--help", "a@b", "Gft-x", "x/y"])

@@ -68,7 +68,9 @@ def test_systemd_understands_them(tmp_path: Path) -> None:
         [analyze, "verify", "--man=no", *map(str, files)], check=False, capture_output=True, text=True
     )
     ours = [line for line in done.stderr.splitlines() if "followup" in line]
-    assert not ours
+    # Older ones than 254 do not know these two, and say that they go on without.
+    known = ("Unknown key 'RestartSteps'", "Unknown key 'RestartMaxDelaySec'")
+    assert not [line for line in ours if not any(key in line for key in known)]
     broken = tmp_path / "followup-broken.service"
     broken.write_text(units["followup-csc.service"].replace("ProtectSystem=strict", "ProtectSystem=perhaps"))
     done = subprocess.run(

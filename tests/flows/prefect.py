@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ def free_port() -> int:
         return port
 
 
-def until(look: Callable[[], T | None], timeout_s: float = 60.0) -> T:
+def until(look: Callable[[], T | None], timeout_s: float = 150.0) -> T:
     """Look again and again until there is something to be seen."""
     deadline = time.monotonic() + timeout_s
     while not (seen := look()):
@@ -62,6 +63,16 @@ class Prefect:
         os.kill(self._server.pid, signal.SIGKILL)
         self._loop.run(self._server.stop())
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Have it take connections, and answer nothing."""
+        assert self._server.pid is not None
+        os.kill(self._server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._server.pid, signal.SIGCONT)
+
     def close(self) -> None:
         self._client.close()
         self._loop.run(self._server.stop())
@@ -74,6 +85,9 @@ class Prefect:
         answer = self._client.post(path, json=body)
         assert answer.is_success, answer.text
         return answer.json()
+
+    def delete(self, path: str) -> None:
+        assert self._client.delete(path).is_success
 
     def runs(self, name: str) -> list[dict[str, Any]]:
         """All flow runs whose names begin so, the oldest first."""
@@ -122,25 +136,17 @@ class Prefect:
         assert self.ask(path, state={"type": state})["status"] == "ACCEPT"
 
 
-class Agent:
-    """A process that tells stories (`tests.flows.teller`)."""
+class Answers:
+    """What a process says, one JSON document a line."""
 
-    def __init__(self, folder: Path, site: str, api_url: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._log = (folder / "teller.log").open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.teller", str(folder), site, api_url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self._lines = process.stdout
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        self._ready = False
 
-    def answer(self, what: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    def expect(self, what: str, timeout_s: float = 150.0) -> dict[str, Any]:
         """Wait for the next thing it says, which must be this."""
         answer = self._answers.get(timeout=timeout_s)
         assert what in answer, answer
@@ -148,6 +154,41 @@ class Agent:
 
     def silent(self) -> bool:
         return self._answers.empty()
+
+    def close(self) -> None:
+        """When the process has ended."""
+        self._reader.join()
+        self._lines.close()
+
+    def _read(self) -> None:
+        for line in self._lines:
+            self._answers.put(json.loads(line))
+        self._answers.put({"ended": "its log says why"})
+
+
+class Agent:
+    """A process that tells stories (`tests.flows.teller`)."""
+
+    def __init__(self, folder: Path, site: str, api_url: str, *, silence_s: float | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._log = (folder / "teller.log").open("ab")
+        silence = [] if silence_s is None else [str(silence_s)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.flows.teller", str(folder), site, api_url, *silence],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        self._answers = Answers(self._process)
+        self._ready = False
+
+    def answer(self, what: str, timeout_s: float = 150.0) -> dict[str, Any]:
+        return self._answers.expect(what, timeout_s)
+
+    def silent(self) -> bool:
+        return self._answers.silent()
 
     def follow(self, story: str, **facts: Any) -> dict[str, Any]:
         facts = {"flow": "observe", "subject": "sb26112201", "name": story, "tags": ["sb26112201"]} | facts
@@ -160,6 +201,11 @@ class Agent:
     def settle(self, timeout_s: float = 60.0) -> dict[str, Any]:
         self._command("settle", timeout_s)
         return self.answer("settled", timeout_s + 30.0)
+
+    def remembers(self, text: str) -> None:
+        """Wait until this stands in what it keeps for its next process."""
+        book = self._folder / "prefect" / "told.json"
+        until(lambda: book.is_file() and text in book.read_text())
 
     def kill(self) -> None:
         self._process.kill()
@@ -175,9 +221,7 @@ class Agent:
         finally:
             self._process.kill()
             self._process.wait()
-            self._reader.join()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
+            self._answers.close()
             self._log.close()
 
     def _command(self, command: str, *args: Any, **facts: Any) -> None:
@@ -187,9 +231,3 @@ class Agent:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([command, args, facts]) + "\n")
         self._process.stdin.flush()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(json.loads(line))
-        self._answers.put({"ended": "see teller.log"})

@@ -12,10 +12,14 @@ import json
 import sys
 import threading
 import time
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import console.agent
 from console.agent import make_runner
+from flows.runner import PrefectRunner
 from followup.clock import WallClock
 from followup.story import StepState, Story
 
@@ -55,7 +59,10 @@ class Teller:
 
 
 def main() -> None:
-    folder, site, api_url = sys.argv[1:]
+    folder, site, api_url, *silence_s = sys.argv[1:]
+    if silence_s:
+        silence = timedelta(seconds=float(silence_s[0]))
+        console.agent.PrefectRunner = partial(PrefectRunner, silence=silence)  # type: ignore[attr-defined, assignment]
     teller = Teller(Path(folder), site, api_url)
     say(ready=True)
     for line in sys.stdin:

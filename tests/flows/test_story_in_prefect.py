@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,26 +162,3 @@ def test_cancelling_a_run_reaches_the_work(prefect: Prefect, agent: Agent, asked
     assert run["state"]["type"] == "CANCELLED"
     assert until(lambda: prefect.settled_tasks(run))["expose"]["state"]["type"] == "CANCELLED"
     assert agent.silent(), "it is told once"
-
-
-def test_what_an_earlier_process_left_running(
-    prefect: Prefect, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    sites = ("gft-spm", "gft-lasilla")
-    earlier = [Agent(tmp_path / f"earlier-{site}", site, prefect.api_url) for site in sites]
-    for agent, site in zip(earlier, sites, strict=True):
-        request.addfinalizer(agent.close)
-        agent.follow(f"orphan of {site}")
-        prefect.run(f"orphan of {site}", "Running")
-        agent.kill()
-    later = Agent(tmp_path / "later", "gft-spm", prefect.api_url)
-    request.addfinalizer(later.close)
-    later.follow("successor")
-    prefect.run("successor", "Running")
-    orphan = prefect.run("orphan of gft-spm")
-    assert orphan["state"]["type"] == "CRASHED"
-    assert "successor" in orphan["state"]["message"]
-    assert prefect.run("orphan of gft-lasilla")["state"]["name"] == "Running", "it is another site's"
-    later.tell("successor", "finish", state="completed", name="Closed", message="")
-    later.settle()
-    assert prefect.run("successor")["state"]["name"] == "Closed"

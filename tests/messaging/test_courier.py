@@ -92,6 +92,36 @@ async def test_a_final_answer_may_overtake_the_interim_one(world: World) -> None
     assert world.csc.effects(CAMPAIGN) == [packet[0].sha256]
 
 
+@pytest.mark.parametrize("independent", [True, False])
+async def test_only_what_bears_on_nothing_later_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, independent: bool
+) -> None:
+    """A packet is considered after the effect of the one before it is committed, unless the desk says so."""
+    answered: list[bool] = []
+    desk, write = world.csc.desk, world.csc.journal.write
+    consider = desk.consider
+
+    async def considering(*said) -> Answer:
+        answered.append(all("csc: accepted" in world.csc.outcomes(p) for p in desk.considered))
+        return replace(await consider(*said), independent=independent)
+
+    async def noting(*_said) -> None:
+        return None
+
+    async def writing(work):
+        await world.wall.sleep(1)
+        return await write(work)
+
+    monkeypatch.setattr(desk, "consider", considering)
+    monkeypatch.setattr(desk, "noted", noting)
+    monkeypatch.setattr(world.csc.journal, "write", writing)
+    said = [await world.gft.say(status(str(n)), campaign=CAMPAIGN, to=TO_RELAY) for n in range(3)]
+    await world.advance(100)
+    assert desk.considered == said
+    assert answered == ([True, False, False] if independent else [True, True, True])
+    assert [world.csc.outcomes(packet)[-1] for packet in said] == ["csc: accepted"] * 3
+
+
 async def test_what_follows_an_answer_comes_after_its_commit(world: World) -> None:
     seen: list[list[str]] = []
     packet = await world.gft.say(upload(), campaign=CAMPAIGN, to=TO_RELAY)
@@ -123,7 +153,11 @@ async def test_custody_slows_the_repetition_down(world: World) -> None:
     packet = await world.gft.say(status(), campaign=CAMPAIGN, to=TO_RELAY)
     await world.advance(1000)
     assert world.gft.times_sent(packet) == [0, 60, 180, 420, 720]
-    assert world.relay.times_sent(packet) == [0.0], "published for the CSC to find, and then nobody is there"
+    assert world.relay.times_sent(packet) == [], "nobody is there"
+    await world.csc.start()
+    await world.advance(1)
+    assert world.relay.times_sent(packet) == [1000.0]
+    assert world.csc.outcomes(packet) == ["csc-ftp: relayed", "csc: accepted"]
 
 
 async def test_a_lost_final_receipt_is_asked_for_again_and_comes_directly(world: World) -> None:
@@ -171,23 +205,6 @@ async def test_nothing_is_sent_to_who_is_absent_and_all_in_order_when_it_is_back
     assert [s.id for s in world.csc.sent if s.to == "gft-a"] == said
 
 
-async def test_a_backlog_is_paced() -> None:
-    timing = replace(TIMING, batch=4)
-    world = World(timing=timing)
-    await world.start()
-    await world.relay.kill()
-    said = [await world.gft.say(status(str(n)), campaign=CAMPAIGN, to=TO_RELAY) for n in range(6)]
-    began = world.wall.now()
-    await world.relay.start()
-    await world.advance(timing.pace_s / 2)
-    assert len(world.gft.sent) == timing.batch
-    await world.advance(5)
-    assert [s.id for s in world.gft.sent] == said
-    assert world.csc.desk.considered == said
-    assert (world.gft.sent[-1].time - began).total_seconds() >= timing.pace_s
-    await world.stop()
-
-
 async def test_publications_do_not_wait_for_each_others_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(timing=replace(TIMING, window=3))
     await world.start()
@@ -226,6 +243,7 @@ async def test_custody_survives_a_wiped_server_and_a_killed_relay(world: World) 
     await settle()
     assert world.gft.outcomes(packet) == ["csc-ftp: relayed"]
     await world.gft.kill()
+    await world.advance(1)
     await world.relay.kill()
     world.server.wipe()
     await world.relay.start()
@@ -256,7 +274,7 @@ async def test_the_same_name_with_other_bytes_is_refused(world: World) -> None:
     assert other.ivorn == packet.ivorn
     smuggle(world, "gft-a", RELAY, other)
     await world.advance(1)
-    assert world.gft.outcomes(other.id) == ["csc-ftp: refused"]
+    assert world.relay.outcomes(other.id) == ["csc-ftp: refused"]
     assert world.relay.look(lambda r: r.packet(packet)) != other.raw
     [kept] = world.relay.look(lambda r: r.quarantined())
     assert kept.raw == other.raw
@@ -281,9 +299,33 @@ async def test_rubbish_is_kept_and_answered(world: World) -> None:
     await world.advance(1)
     [kept] = world.gft.look(lambda r: r.quarantined())
     assert kept.raw == raw
-    [receipt] = world.csc.desk.noted_receipts
-    assert receipt.outcome is ReceiptOutcome.REFUSED
-    assert receipt.cited.ivorn == "ivo://followup/csc#x"
+    [refusal] = world.gft.look(lambda r: r.latest(1))
+    assert (refusal.kind, refusal.author) == ("receipt", "gft-a")
+    [returned] = world.csc.look(lambda r: r.quarantined())
+    assert returned.raw == refusal.raw
+    assert "ivo://followup/csc#x" in returned.reason
+
+
+@pytest.mark.parametrize("outcome", [ReceiptOutcome.ACCEPTED, ReceiptOutcome.REFUSED, ReceiptOutcome.RELAYED])
+async def test_a_receipt_for_a_packet_that_was_never_sent_is_not_believed(
+    world: World, outcome: ReceiptOutcome
+) -> None:
+    said = await world.csc.say(trigger(), campaign=CAMPAIGN, to=TO_GFT)
+    await world.advance(1)
+    known = len(world.csc.desk.noted_receipts)
+    for cited in (
+        PacketId(ivorn=f"ivo://followup/csc#{CAMPAIGN}.trigger-r7-{'0' * 12}", sha256="0" * 64),
+        PacketId(ivorn=said.ivorn, sha256="1" * 64),  # a name of ours, but not these bytes
+    ):
+        forged = build(header(world, "gft-a"), _receipt(cited, outcome))
+        smuggle(world, "gft-a", RELAY, forged)
+        await world.advance(1)
+        kept = world.csc.look(lambda r: r.quarantined())[0]
+        assert kept.raw == forged.raw
+        assert "never sent from here" in kept.reason
+    assert len(world.csc.desk.noted_receipts) == known
+    assert world.csc.outgoing(said).state is OutgoingState.SETTLED
+    assert world.csc.look(lambda r: r.quarantine_count()).kept == 2
 
 
 async def test_strangers_get_no_answer(world: World) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,60 @@ async def test_what_was_committed_is_there_when_it_is_opened_again(path: Path) -
     assert out.deadline - out.committed == timedelta(seconds=60)
     assert out.committed.tzinfo is UTC
     journal.close()
+
+
+async def test_a_journal_of_the_first_schema_is_brought_up_to_date(path: Path) -> None:
+    journal = Journal.open(path, wall=WallClock())
+    what = packet()
+    await journal.write(enqueue(what))
+    journal.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP INDEX outgoing_in_line; "
+            "CREATE INDEX outgoing_pending ON outgoing (way, name, due) WHERE state = 'pending'; "
+            "PRAGMA user_version = 1"
+        )
+    for _ in range(2):
+        journal = Journal.open(path, wall=WallClock())
+        assert [out.id for out in await journal.read(lambda r: r.outgoing())] == [what.id]
+        journal.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        indexes = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")
+        }
+        assert "outgoing_in_line" in indexes
+        assert "outgoing_pending" not in indexes
+        assert connection.execute("PRAGMA user_version").fetchone() == (tables.SCHEMA_VERSION,)
+
+
+async def test_works_of_one_turn_of_the_loop_share_a_commit(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    transact = journal._store.transact
+    monkeypatch.setattr(
+        journal._store, "transact", lambda works: (sizes.append(len(works)), transact(works))[1]
+    )
+    works = [lambda tx, n=n: tx.note(CAMPAIGN, "note", {"n": n}, time=START) for n in range(5)]
+    assert await asyncio.gather(*map(journal.write, works)) == [1, 2, 3, 4, 5]
+    assert sizes == [5]
+
+
+async def test_what_was_given_is_committed_when_the_journal_is_closed(path: Path) -> None:
+    journal = Journal.open(path, wall=WallClock())
+    written = asyncio.ensure_future(journal.write(lambda tx: tx.note(CAMPAIGN, "note", {}, time=START)))
+    await asyncio.sleep(0)
+    journal.close()
+    assert await written == 1
+    with pytest.raises(JournalError, match="closed"):
+        await journal.write(lambda tx: tx.note(CAMPAIGN, "note", {}, time=START))
+
+
+async def test_synchronisation_is_full(journal: Journal) -> None:
+    """What was committed is on the disk: two is FULL."""
+    ask = sa.text("PRAGMA synchronous")
+    assert await journal.write(lambda tx: tx.connection.scalar(ask)) == 2
+    assert await journal.write(lambda tx: tx.connection.scalar(sa.text("PRAGMA journal_mode"))) == "wal"
 
 
 async def test_works_that_wait_together_share_a_commit_but_not_their_failures(
@@ -279,8 +335,29 @@ async def test_quarantine_is_bounded(journal: Journal, monkeypatch: pytest.Monke
     for n in range(9):
         await journal.write(keep(b"%d" % n))
     assert [q.raw for q in await journal.read(lambda r: r.quarantined())] == [b"8", b"7", b"6", b"5", b"4"]
+    count = await journal.read(lambda r: r.quarantine_count())
+    assert (count.kept, count.kept_bytes, count.dropped) == (5, 5, 4)
     await journal.write(keep(b"x" * 999))
     assert [len(q.raw) for q in await journal.read(lambda r: r.quarantined())] == [999, 1]
+    count = await journal.read(lambda r: r.quarantine_count())
+    assert (count.kept, count.kept_bytes, count.dropped) == (2, 1000, 8)
+    [latest] = await journal.read(lambda r: r.quarantined(limit=1))
+    assert await journal.read(lambda r: r.quarantined(row=latest.row)) == [latest]
+    assert await journal.read(lambda r: r.quarantined(row=1)) == []
+
+
+async def test_a_topics_history_is_not_quarantined_at_each_login(journal: Journal) -> None:
+    live = Arrival(raw=b"x", claimed_sha256="", sender="pubsub", topic="followup/gft-a")
+    again = replace(live, replayed=True)
+    for arrival in (again, again, live, again, replace(again, topic="followup/gft-b")):
+        await journal.write(lambda tx, a=arrival: inbox.quarantine(tx, a, ivorn="", reason="rubbish"))
+    kept = await journal.read(lambda r: r.quarantined())
+    assert [q.topic for q in kept] == ["followup/gft-b", "followup/gft-a", "followup/gft-a"]
+
+
+async def test_nothing_was_quarantined_yet(journal: Journal) -> None:
+    count = await journal.read(lambda r: r.quarantine_count())
+    assert (count.kept, count.kept_bytes, count.dropped) == (0, 0, 0)
 
 
 async def test_a_full_disk_is_said_and_harms_nothing(journal: Journal) -> None:
@@ -299,6 +376,22 @@ async def test_a_full_disk_is_said_and_harms_nothing(journal: Journal) -> None:
     raw.execute("PRAGMA max_page_count = 100000")
     await journal.write(lambda tx: tx.note("c", "y", {}, time=START))
     assert len(await journal.read(lambda r: r.entries("c"))) == before + 1
+
+
+async def test_a_commit_that_fails_leaves_nothing_open(journal: Journal) -> None:
+    """A deferred constraint is checked by the commit itself: it fails, and the next one does not."""
+
+    def orphan(tx: Transaction) -> None:
+        tx.driver.execute("PRAGMA defer_foreign_keys = ON")
+        tx.driver.execute(
+            "INSERT INTO receipts (packet, cited_ivorn, cited_sha256, outcome, reason, details) "
+            "VALUES (999, 'i', 's', 'accepted', '', '{}')"
+        )
+
+    with pytest.raises(JournalError, match="FOREIGN KEY"):
+        await journal.write(orphan)
+    assert await journal.write(lambda tx: tx.note(CAMPAIGN, "note", {}, time=START)) == 1
+    assert len(await journal.read(lambda r: r.entries(CAMPAIGN))) == 1
 
 
 async def test_a_reader_cannot_write(journal: Journal) -> None:

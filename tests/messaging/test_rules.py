@@ -86,6 +86,12 @@ def test_what_the_conversation_needs_is_permitted(site: str, way: str, author: s
         ("csc-ftp", "gft-a", "gft-a", trigger()),
         ("csc-ftp", "csc", "csc", trigger()),
         ("csc-ftp", "csc", "gft-a", receipt("csc")),
+        ("csc-ftp", "gft-a", "gft-a", receipt("gft-a")),  # nobody settles packets of its own
+        ("csc-ftp", "gft-a", "gft-a", receipt("gft-b")),  # or those of a third
+        ("csc-ftp", "gft-a", "gft-a", receipt("csc-ftp")),
+        ("csc-ftp", "csc", "csc", receipt("csc")),
+        ("csc", "csc-ftp on gft-a", "csc-ftp", receipt("csc")),  # triggers do not go by the relay
+        ("gft-a", "csc-ftp on gft-a", "csc", receipt("gft-b")),
     ],
 )
 def test_all_else_is_forbidden(site: str, way: str, author: str, content: Content) -> None:

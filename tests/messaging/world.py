@@ -7,10 +7,11 @@ import hashlib
 import random
 import shutil
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, TypeVar
@@ -83,6 +84,20 @@ class VirtualWall:
         self._now = end
 
 
+class WrongClock:
+    """A site's wall clock, that is so many seconds ahead of the true time; it runs as fast."""
+
+    def __init__(self, true: VirtualWall, ahead_s: float) -> None:
+        self._true = true
+        self.ahead = timedelta(seconds=ahead_s)
+
+    def now(self) -> datetime:
+        return self._true.now() + self.ahead
+
+    async def sleep(self, seconds: float) -> None:
+        await self._true.sleep(seconds)
+
+
 async def settle() -> None:
     """Return when every task waits for virtual time (nothing here waits for anything else)."""
     loop: Any = asyncio.get_running_loop()
@@ -109,32 +124,52 @@ class DiedError(Exception):
 
 
 class InlineJournal(Journal):
-    """The journal without its threads: each commit is made when it is asked for, or never."""
+    """The journal without its threads: what is asked for in one turn of the loop is committed together.
+
+    Attributes
+    ----------
+    fuse
+        How many more commits are made, and whether the next one after these, at which the process dies, is.
+    """
 
     def __init__(self, store: Store, die: Callable[[], None]) -> None:
         self._store = store
         self._die = die
+        self._asked: list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]] = []
         self.fuse: tuple[int, bool] | None = None
         self.dead = False
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         if self.dead:
             await asyncio.Event().wait()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        if not self._asked:
+            loop.call_soon(self._commit)
+        self._asked.append((work, future))
+        return await future
+
+    def _commit(self) -> None:
+        asked, self._asked = self._asked, []
+        if self.dead:
+            return
         fatal, committed = False, True
         if self.fuse is not None:
             left, committed = self.fuse
             fatal = left == 0
             self.fuse = (left - 1, committed)
+        results = self._store.transact([work for work, _ in asked]) if committed or not fatal else []
         if fatal:
-            if committed:
-                self._store.transact([work])
+            # Nobody who asked hears of it, whether it was committed or not.
             self._die()
-            await asyncio.Event().wait()
-        [(value, error)] = self._store.transact([work])
-        if error is not None:
-            raise error
-        await asyncio.sleep(0)
-        return value  # type: ignore[no-any-return]  # transact gives what the work gave
+            return
+        for (_, future), (value, error) in zip(asked, results, strict=True):
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
 
     async def read(self, query: Callable[[Reader], T]) -> T:
         if self.dead:
@@ -207,15 +242,16 @@ class Sent:
 class Site:
     """One site's process: it can be killed, and started again on the same journal."""
 
-    def __init__(self, world: World, user: str, rules: Rules, timing: Timing) -> None:
+    def __init__(self, world: World, user: str, rules: Rules, timing: Timing, ahead_s: float) -> None:
         self.world = world
+        self.wall = WrongClock(world.wall, ahead_s)
         self.user = user
         self.rules = rules
         self.timing = timing
-        self.author = Author(site=user, authority=AUTHORITY, sky=world.wall)
+        self.author = Author(site=user, authority=AUTHORITY, sky=self.wall)
         path = world.folder / f"{user}.sqlite"
         path.write_bytes(_empty_journal())
-        self.store = Store(path, wall=world.wall, max_packet_bytes=MAX_PACKET_BYTES)
+        self.store = Store(path, wall=self.wall, max_packet_bytes=MAX_PACKET_BYTES)
         raw: Any = self.store._connection.connection.dbapi_connection
         raw.execute("PRAGMA synchronous = OFF")  # no power cut comes here, and a disk is slow
         self.desk = Desk(self)
@@ -235,8 +271,8 @@ class Site:
             session=self.session,
             rules=self.rules,
             desk=self.desk,
-            sky=self.world.wall,
-            wall=self.world.wall,
+            sky=self.wall,
+            wall=self.wall,
             rng=random.Random(self.user),  # noqa: S311  # jitter is no secret
             timing=self.timing,
         )
@@ -311,19 +347,44 @@ class WatchedSession(MemorySession):
 
 
 class World:
-    """All sites and their server."""
+    """All sites and their server.
 
-    def __init__(self, telescopes: Sequence[str] = ("gft-a",), *, timing: Timing = TIMING) -> None:
+    Parameters
+    ----------
+    ahead_s
+        By how much each site's clock is wrong.
+
+    Attributes
+    ----------
+    fates
+        What becomes of the next deliveries.
+    weather
+        What becomes of all others.
+    """
+
+    def __init__(
+        self,
+        telescopes: Sequence[str] = ("gft-a",),
+        *,
+        timing: Timing = TIMING,
+        ahead_s: Mapping[str, float] | None = None,
+    ) -> None:
+        wrong = ahead_s or {}
         self.folder = Path(mkdtemp(prefix="followup-world-"))
         self.wall = VirtualWall()
         self.fates: deque[tuple[float, ...]] = deque()
+        self.weather: Iterator[tuple[float, ...]] = repeat((0.0,))
         self.server = MemoryServer(wall=self.wall, fate=self._fate)
         self.telescopes = tuple(telescopes)
         for name in telescopes:
             self.server.create_topic(topic_of(name), publisher=RELAY, members=[CSC, name])
-        self.csc = Site(self, CSC, Rules.for_csc(lambda: self.telescopes), timing)
-        self.relay = Site(self, RELAY, Rules.for_relay(lambda: self.telescopes), timing)
-        self.gfts = {name: Site(self, name, Rules.for_telescope(name), timing) for name in telescopes}
+
+        def site(user: str, rules: Rules) -> Site:
+            return Site(self, user, rules, timing, wrong.get(user, 0.0))
+
+        self.csc = site(CSC, Rules.for_csc(lambda: self.telescopes))
+        self.relay = site(RELAY, Rules.for_relay(lambda: self.telescopes))
+        self.gfts = {name: site(name, Rules.for_telescope(name)) for name in telescopes}
 
     @property
     def gft(self) -> Site:
@@ -348,7 +409,7 @@ class World:
         await self.wall.advance(seconds)
 
     def _fate(self, _delivery: Delivery) -> Sequence[float]:
-        return self.fates.popleft() if self.fates else (0.0,)
+        return self.fates.popleft() if self.fates else next(self.weather)
 
 
 def campaign_of(telescope: str) -> str:

@@ -131,25 +131,26 @@ def sshd_site(folder: Path) -> Iterator[Site]:
     (folder / "outside").mkdir()
     store = folder / "store"
     store.mkdir()
-    users = {user: 62001 + n for n, user in enumerate(("csc", *TELESCOPES))}
+    users = {user: 62001 + n for n, user in enumerate(("csc", "csc-ftp", *TELESCOPES))}
+    groups = users | {"csc-ftp": users["csc"]}
     for user, uid in users.items():
         (folder / "keys" / user).write_text(make_key(folder / "private" / user))
-        if user != "csc":
+        if user in TELESCOPES:
             (store / user).mkdir()
             os.chown(store / user, uid, users["csc"])
-            (store / user).chmod(0o2750)
+            (store / user).chmod(0o2770)
     os.chown(store, 0, users["csc"])
     store.chmod(0o751)
     for name, lines in {
-        "passwd": [f"{u}:*:{i}:{i}::/:/usr/sbin/nologin" for u, i in users.items()],
-        "group": [f"{u}:x:{i}:" for u, i in users.items()],
+        "passwd": [f"{u}:*:{i}:{groups[u]}::/:/usr/sbin/nologin" for u, i in users.items()],
+        "group": [f"{u}:x:{i}:" for u, i in groups.items() if i == users[u]],
     }.items():
         own = Path("/etc", name).read_text().rstrip("\n")
         (folder / name).write_text("\n".join([own, *lines]) + "\n")
     place = (
         "mount --bind $0 /mnt && mount --bind /mnt/passwd /etc/passwd && mount --bind /mnt/group /etc/group"
         " && mount -t tmpfs tmpfs /run && mkdir -m 0755 /run/sshd"
-        f" && mount -t tmpfs -o size=2m,uid={users['gft-full']},gid={users['csc']},mode=2750 tmpfs"
+        f" && mount -t tmpfs -o size=2m,uid={users['gft-full']},gid={users['csc']},mode=2770 tmpfs"
         ' /mnt/store/gft-full && exec "$@"'
     )
     prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c", place, str(folder)]

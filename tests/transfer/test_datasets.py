@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.transfer.proxy import Fault, proxy_to
+from simulators.network import Fault, proxy_to
 from tests.transfer.sites import Site
 from transfer import (
     Manifest,

@@ -14,7 +14,7 @@ import paramiko
 import pytest
 
 from followup.errors import ConfigurationError
-from tests.transfer.proxy import Fault, proxy_to
+from simulators.network import Fault, proxy_to
 from tests.transfer.sites import Site, embedded_site, make_key
 from transfer import (
     AuthenticationRefusedError,

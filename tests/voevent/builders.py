@@ -182,6 +182,7 @@ _characters = st.characters(
 )
 texts = st.text(_characters, max_size=20)
 names = st.text(_characters, min_size=1, max_size=12)
+datasets = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,10}[A-Za-z0-9])?", fullmatch=True)
 words = st.text("ABCgriz0_.'-", min_size=1, max_size=4)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -273,7 +274,7 @@ def contents(campaign: tuple[str, str]) -> st.SearchStrategy[Content]:
     )
     uploads = st.builds(
         Upload,
-        dataset=names,
+        dataset=datasets,
         state=st.sampled_from(UploadState),
         manifest=st.builds(
             ManifestRef, path=names, size_bytes=counts, sha256=digests, files=counts, total_bytes=counts

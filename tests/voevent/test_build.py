@@ -156,6 +156,21 @@ def test_a_receipt_about_a_packet_of_no_campaign() -> None:
         ),
         (make_header(), replace(EXAMPLES["upload"][1], dataset="a\0b"), r"U\+0000"),
         (make_header(), replace(EXAMPLES["upload"][1], dataset=""), "dataset is missing"),
+        *(
+            (make_header(), replace(EXAMPLES["upload"][1], dataset=name), "cannot name a dataset")
+            for name in (
+                "../../gft-spm/night",
+                "/etc",
+                "..",
+                "a/b",
+                "a\\b",
+                "a\tb",
+                "a\nb",
+                "-rf",
+                ".hidden",
+                "x" * 65,
+            )
+        ),
         (make_header(), replace(EXAMPLES["upload"][1], attempt=0), "attempt"),
     ],
 )

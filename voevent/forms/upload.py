@@ -5,7 +5,7 @@ from __future__ import annotations
 from voevent.errors import InvalidError
 from voevent.forms.body import Body, param, params
 from voevent.forms.record import group_record, top_record
-from voevent.identity import check_sha256
+from voevent.identity import check_dataset, check_sha256
 from voevent.kinds import ManifestRef, Upload, UploadState
 from voevent.packet import Group, Packet
 
@@ -44,7 +44,7 @@ def read(packet: Packet) -> Upload:
     if manifest is None:
         raise InvalidError("upload: the manifest is missing")
     return Upload(
-        dataset=record.text("dataset"),
+        dataset=check_dataset(record.text("dataset")),
         state=record.member("state", UploadState),
         manifest=ManifestRef(
             path=manifest.text("path"),

@@ -229,7 +229,7 @@ def _fit(pixels: Floats, ra_deg: Floats, dec_deg: Floats, middle: Floats, pointi
         rms = float(np.sqrt(np.mean(size[keep] ** 2) / 2.0))
         sigma = 1.4826 * float(np.median(size)) / 1.1774
         keep = size <= max(4.0 * sigma, 1e-9)
-        centre = _from_plane(linear[2, 0], linear[2, 1], centre)
+        centre = from_plane(linear[2, 0], linear[2, 1], centre)
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     wcs.wcs.cunit = ["deg", "deg"]
@@ -241,7 +241,8 @@ def _fit(pixels: Floats, ra_deg: Floats, dec_deg: Floats, middle: Floats, pointi
     return Solution(wcs=wcs, rms_arcsec=rms * 3600.0, stars=int(keep.sum()))
 
 
-def _from_plane(xi_deg: float, eta_deg: float, centre: SkyPosition) -> SkyPosition:
+def from_plane(xi_deg: float, eta_deg: float, centre: SkyPosition) -> SkyPosition:
+    """Give the position that far east and north of another on the tangent plane there."""
     xi, eta, dec0 = np.radians(xi_deg), np.radians(eta_deg), np.radians(centre.dec_deg)
     depth = np.cos(dec0) - eta * np.sin(dec0)
     ra = centre.ra_deg + float(np.degrees(np.arctan2(xi, depth)))

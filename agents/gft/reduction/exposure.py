@@ -14,7 +14,7 @@ from agents.gft.reduction.errors import ReductionError, UnsolvedError
 from agents.gft.reduction.flux import limit_magnitude
 from agents.gft.reduction.frame import ReducedFrame
 from agents.gft.reduction.image import Neighbours, Shape, SkyImage
-from agents.gft.reduction.sources import background, detect, measure_profile
+from agents.gft.reduction.sources import Detections, background, detect, measure_profile
 from agents.gft.reduction.transient import DETECTION_SIGMA, empty_sky
 from agents.gft.reduction.zeropoint import calibrate_magnitudes, magnitudes
 from followup.catalogue import ReferenceStars
@@ -32,6 +32,16 @@ class Outcome:
 
     frame: ReducedFrame
     solution: Solution | None
+
+
+def found_on(
+    pixels: NDArray[np.float32], masked: NDArray[np.bool_], instrument: Instrument
+) -> tuple[NDArray[np.float32], float, Detections]:
+    """Find the stars of a calibrated frame: the frame without its sky, how wide a star may be (px), stars."""
+    sky = background(pixels, masked)
+    flat = pixels - sky.level
+    guess = max(1.6, _TYPICAL_SEEING_ARCSEC / instrument.pixel_scale_arcsec)
+    return flat, guess, detect(flat, sky.noise, guess, _STAR_SIGMA)
 
 
 def measure_exposure(
@@ -58,10 +68,7 @@ def measure_exposure(
     circle, radius_deg
         Where the frame's depth matters.
     """
-    sky = background(pixels, masked)
-    flat = pixels - sky.level
-    guess = max(1.6, _TYPICAL_SEEING_ARCSEC / instrument.pixel_scale_arcsec)
-    found = detect(flat, sky.noise, guess, _STAR_SIGMA)
+    flat, guess, found = found_on(pixels, masked, instrument)
     known = stars(raw.pointing)
     try:
         solution = solve(

@@ -7,6 +7,7 @@ Bertin, E., Arnouts, S., 1996, A&AS 117, 393 (background and windowed positions)
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from astropy.stats import SigmaClip
 from numpy.typing import NDArray
 from photutils.background import Background2D
 from photutils.detection import find_peaks
+from photutils.utils.exceptions import NoDetectionsWarning
 from scipy import ndimage
 
 from agents.gft.reduction.profile import Floats, StarProfile, fit_profile
@@ -110,7 +112,10 @@ def detect(sky_free: Image, noise: Image, fwhm_px: float, threshold: float) -> D
     significance = ndimage.gaussian_filter(sky_free, sigma, mode="nearest", truncate=3.0)
     # Norm of the filter: the noise of independent pixels shrinks by this factor.
     significance *= np.float32(2.0 * np.sqrt(np.pi) * sigma) / noise
-    peaks = find_peaks(significance, threshold, box_size=2 * max(1, round(0.7 * fwhm_px)) + 1)
+    with warnings.catch_warnings():
+        # That there is nothing to see is said by what is returned.
+        warnings.simplefilter("ignore", NoDetectionsWarning)
+        peaks = find_peaks(significance, threshold, box_size=2 * max(1, round(0.7 * fwhm_px)) + 1)
     if peaks is None:
         nothing = np.empty(0)
         return Detections(x=nothing, y=nothing, peak=nothing, snr=nothing)

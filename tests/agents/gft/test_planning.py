@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from agents.gft.planning import Planner
+from followup.plan import Plan
 from followup.strategy import default_strategies
 from tests.followup.builders import MIDNIGHT, instrument, position, site, trigger
 
@@ -39,6 +40,9 @@ async def test_answer_plan_and_picture() -> None:
     made = await mine.plan(trigger(), campaign="sb26112201.gft-spm")
     assert made.tasks[0].start == said.first_epoch
     assert (await mine.picture(trigger(), made)).startswith(b"\x89PNG")
+    journalled = Plan.from_data(made.to_data())
+    assert journalled.visibility is None
+    assert (await mine.picture(trigger(), journalled)).startswith(b"\x89PNG")
     refused = await mine.plan(trigger(position=position(radius_deg=20.0)), campaign="sb26112201.gft-spm")
     assert refused.tasks == ()
     assert "error circle" in refused.reason

@@ -243,7 +243,7 @@ async def test_a_server_that_hangs_is_left_and_found_again(site: Site) -> None:
     pid = site.prosody.pid
     assert pid is not None
     hasty = type(TIMING)(
-        login_s=0.5, answer_s=0.5, probe_s=0.5, tend_s=0.2, first_wait_s=0.1, longest_wait_s=0.2
+        login_s=8, answer_s=0.5, probe_s=0.5, tend_s=0.2, first_wait_s=0.1, longest_wait_s=0.2
     )
     csc = await site.opened("csc", timing=hasty)
     os.kill(pid, signal.SIGSTOP)
@@ -253,7 +253,7 @@ async def test_a_server_that_hangs_is_left_and_found_again(site: Site) -> None:
         await until(lambda: csc.online == [True, False])
     finally:
         os.kill(pid, signal.SIGCONT)
-    await until(lambda: csc.online == [True, False, True])
+    await until(lambda: csc.online == [True, False, True], timeout_s=30)
 
 
 async def test_missed_items_are_fetched_after_the_server_was_killed(site: Site, topic: str) -> None:

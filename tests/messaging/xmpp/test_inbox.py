@@ -86,9 +86,16 @@ def test_a_packet_beside_a_forged_event_is_not_taken_for_mail() -> None:
     assert "not from the topic service" in arrival.problem
 
 
+def test_of_a_crowd_only_the_first_is_looked_at() -> None:
+    [arrival] = arrivals(message(PACKET * 7), SETTINGS, ())
+    assert (arrival.raw, arrival.problem) == (b"raw", "7 packets in one message")
+    [arrival] = arrivals(message(event(content=PACKET * 7)), SETTINGS, {TOPIC})
+    assert "not from the topic service" in arrival.problem
+
+
 def test_undecodable_bytes_are_described() -> None:
     [arrival] = arrivals(message(PACKET.replace("cmF3", "%%%")), SETTINGS, ())
-    assert arrival.raw == b""
+    assert arrival.raw == b"%%%"
     assert "base64" in arrival.problem
 
 

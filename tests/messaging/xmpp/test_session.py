@@ -300,3 +300,19 @@ async def test_an_acknowledged_round_trip_takes_milliseconds(
         taken.append(time.perf_counter() - began)
     # 2.5 to 4 ms on an idle machine; with Nagle's algorithm on either side it would be above 40 ms.
     assert statistics.median(taken) < 0.03
+
+
+async def test_what_is_published_meanwhile_comes_after_what_was_there_before(site: Site, topic: str) -> None:
+    relay = await site.opened("csc-ftp")
+    raws = [b"%03d" % number for number in range(120)]
+
+    async def publish(some: list[bytes]) -> None:
+        for raw in some:
+            await relay.session.publish(topic, envelope(raw))
+
+    await publish(raws[:40])
+    going_on = asyncio.create_task(publish(raws[40:]))
+    csc = await site.opened("csc", topics=(topic,))
+    await going_on
+    await until(lambda: set(csc.raws) == set(raws))
+    assert list(dict.fromkeys(csc.raws)) == raws

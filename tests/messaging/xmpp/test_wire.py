@@ -31,7 +31,9 @@ def test_any_text_is_read_or_described(text: str) -> None:
     element = ET.Element(PACKET_TAG, {"sha256": "00"})
     element.text = text
     parcel = unwrap(element)
-    assert bool(parcel.raw) != bool(parcel.problem)
+    assert parcel.raw or parcel.problem
+    if parcel.problem:
+        assert parcel.raw == text.encode(), "kept for inspection as it came"
     assert parcel.sha256 == "00"
 
 
@@ -43,9 +45,11 @@ def test_line_ends_that_a_server_put_into_the_base64_do_no_harm() -> None:
 
 def test_the_largest_packet_passes_and_one_byte_more_does_not() -> None:
     assert unwrap(wrap(envelope(b"x" * MAX_PACKET_BYTES))).problem == ""
-    parcel = unwrap(wrap(envelope(b"x" * (MAX_PACKET_BYTES + 1))))
-    assert parcel.raw == b""
-    assert "larger than the limit" in parcel.problem
+    for size in (MAX_PACKET_BYTES + 1, 3 * MAX_PACKET_BYTES):
+        element = wrap(envelope(b"x" * size))
+        parcel = unwrap(element)
+        assert "larger than the limit" in parcel.problem
+        assert parcel.raw == (element.text or "")[:MAX_PACKET_BYTES].encode()
 
 
 def test_a_line_for_people_has_no_character_that_xml_forbids() -> None:
