@@ -33,6 +33,8 @@ def no_room(error: Exception) -> bool:
 class Patience:
     """Tries again until it works; says so once, not at every try, and when it goes on.
 
+    Several things may be waited for at a time, as the writers of one disk.
+
     Parameters
     ----------
     what
@@ -41,11 +43,6 @@ class Patience:
         Whether waiting for the end of such an error makes sense. Others come out at once.
     first_s, longest_s
         Pauses between tries: each twice as long as the one before.
-
-    Attributes
-    ----------
-    trouble
-        Why it is waited right now; empty when it is not.
     """
 
     def __init__(
@@ -58,13 +55,18 @@ class Patience:
         longest_s: float = 4.0,
     ) -> None:
         self.what = what
-        self.trouble = ""
+        self._troubles: dict[object, str] = {}
         self._wall = wall
         self._passes = passes
         self._first_s = first_s
         self._longest_s = longest_s
         self._since = 0.0
         self._said = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """Why it is waited right now; empty when it is not."""
+        return next(reversed(self._troubles.values()), "")
 
     async def outlast(self, work: Callable[[], Awaitable[T]], *, at_most_s: float = math.inf) -> T:
         """Do something, as often as it takes; return what it gives.
@@ -74,47 +76,50 @@ class Patience:
         at_most_s
             After so long the error comes out all the same.
         """
-        pause_s, began = self._first_s, time.monotonic()
-        while True:
-            doing = asyncio.ensure_future(work())
-            try:
-                result = await self._answer(doing)
-            except Exception as error:
-                if not self._passes(error) or time.monotonic() - began > at_most_s:
-                    raise
-                known = isinstance(error, FollowupError | OSError)
-                hint = error.hint if isinstance(error, FollowupError) else ""
-                self._waits(f"{error}" + (f" ({hint})" if hint else ""), None if known else error)
-            else:
-                self._goes_on()
-                return result
-            await self._wall.sleep(pause_s)
-            pause_s = min(2.0 * pause_s, self._longest_s)
+        pause_s, began, who = self._first_s, time.monotonic(), object()
+        try:
+            while True:
+                doing = asyncio.ensure_future(work())
+                try:
+                    result = await self._answer(who, doing)
+                except Exception as error:
+                    if not self._passes(error) or time.monotonic() - began > at_most_s:
+                        raise
+                    known = isinstance(error, FollowupError | OSError)
+                    hint = error.hint if isinstance(error, FollowupError) else ""
+                    self._waits(who, f"{error}" + (f" ({hint})" if hint else ""), None if known else error)
+                else:
+                    self._goes_on(who)
+                    return result
+                await self._wall.sleep(pause_s)
+                pause_s = min(2.0 * pause_s, self._longest_s)
+        finally:
+            self._troubles.pop(who, None)
 
-    async def _answer(self, doing: asyncio.Future[T]) -> T:
+    async def _answer(self, who: object, doing: asyncio.Future[T]) -> T:
         """Wait for an answer; say so when it does not come."""
         try:
             done, _ = await asyncio.wait({doing}, timeout=_SILENT_S)
             if not done:
-                self._waits(f"it has not answered for {_SILENT_S:.0f} s")
+                self._waits(who, f"it has not answered for {_SILENT_S:.0f} s")
             return await doing
         except asyncio.CancelledError:
             doing.cancel()
             await asyncio.gather(doing, return_exceptions=True)
             raise
 
-    def _waits(self, why: str, fault: Exception | None = None) -> None:
+    def _waits(self, who: object, why: str, fault: Exception | None = None) -> None:
         now = time.monotonic()
-        if not self.trouble:
+        if not self._troubles:
             self._since = now
-        if why != self.trouble or now - self._said > _REMIND_S:
+        if why not in self._troubles.values() or now - self._said > _REMIND_S:
             facts = {"event": "agent.waits", "what": self.what}
             log.error("waiting for %s: %s", self.what, why, exc_info=fault, extra=facts)
             self._said = now
-        self.trouble = why
+        self._troubles[who] = why
 
-    def _goes_on(self) -> None:
-        if self.trouble:
+    def _goes_on(self, who: object) -> None:
+        if self._troubles.pop(who, "") and not self._troubles:
             waited_s = time.monotonic() - self._since
             log.warning(
                 "%s can be used again, after %.0f s",
@@ -122,4 +127,3 @@ class Patience:
                 waited_s,
                 extra={"event": "agent.goes-on", "what": self.what, "waited_s": waited_s},
             )
-            self.trouble = ""

@@ -77,6 +77,7 @@ class Leftovers:
         self._orphans: dict[UUID, FlowRun] = {}
         self._first_seen: dict[UUID, float] = {}
         self._cut_off: dict[UUID, Told] = {}
+        self._taken_for_dead: dict[UUID, FlowRun] = {}
         self._names: dict[UUID, str] = {}
         self._cancelled: set[str] = set()
 
@@ -95,10 +96,15 @@ class Leftovers:
         self._names = {flow.id: flow.name for flow in await client.read_flows(flow_filter=ours)}
         self._orphans = {run.id: run for run in await self._open(client)}
         for told in self._earlier:
-            if told.run and not told.ended and UUID(told.run) not in self._orphans:
-                run = await _read(client, UUID(told.run))
-                if run is not None and run.state is not None and run.state.is_cancelled():
-                    self._cancelled.add(told.key)
+            if not told.run or told.state == StepState.INTERRUPTED or UUID(told.run) in self._orphans:
+                continue
+            run = await _read(client, UUID(told.run))
+            if run is None or run.state is None:
+                continue
+            if run.state.is_cancelled() and not told.ended:
+                self._cancelled.add(told.key)
+            elif run.state.is_crashed():
+                self._taken_for_dead[run.id] = run
 
     async def sweep(self, client: PrefectClient) -> bool:
         """End what nobody shows; tell whether some of it waits for who goes on with it."""
@@ -106,10 +112,12 @@ class Leftovers:
         live = {telling.run for telling in self._tellings.values()}
         starting = {t.key for t in self._tellings.values() if t.run is None}
         waiting = False
-        for run in await self._open(client):
+        # The server has ended those by itself, after a long silence: now it is known how they really stand.
+        for run in (*await self._open(client), *self._taken_for_dead.values()):
             if run.id in live:
                 continue
-            if run.id not in self._orphans and run.id not in self._cut_off and self._key(run) in starting:
+            known = run.id in self._orphans or run.id in self._cut_off or run.id in self._taken_for_dead
+            if not known and self._key(run) in starting:
                 continue  # just begun by this process, which does not know its id yet
             state = self._last_word(run, starting)
             if state is None:
@@ -118,6 +126,7 @@ class Leftovers:
             await end_run(client, run, state)
             log.info("ended run %s that nobody shows: %s", run.name, state.message)
             self._cut_off.pop(run.id, None)
+            self._taken_for_dead.pop(run.id, None)
         if not waiting:
             self._book.settled([told for told in self._book.earlier if told.run])
         return waiting

@@ -138,7 +138,10 @@ class Run:
             fault = queue.popleft()
             await asyncio.sleep(self.rng.exponential(_GAP_S.get(who, _NETWORK_GAP_S)))
             aim = await self._aim(who, telescope)
-            reached = await fault.strike(aim)
+            if not (reached := await fault.strike(aim)):
+                # The campaign was over before it came there: once more, at another.
+                aim = await self._aim(who, telescope)
+                reached = await fault.strike(aim)
             one = Round(
                 fault=fault.name, where=fault.where, campaign=aim.campaign, kill=fault.kill and reached
             )

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from agents.csc import triggering
 from agents.gft.reduction.calibration import Masters
 from followup.almanac import Almanac
 from followup.story import StepState
 from messaging.records import OutgoingState
 from messaging.session import Envelope
 from tests.agents.conftest import small_telescope
-from tests.agents.world import CAMPAIGN, EXPOSURES, GFT, T0, World, alert, until
+from tests.agents.world import CAMPAIGN, EXPOSURES, GFT, T0, World, alert, below_horizon, until
 from voevent.kinds import Kind, Outcome, ReceiptOutcome
 from voevent.packet import PacketId
+from voevent.svom import SvomPacketType
 
 uploads = pytest.mark.integration
 
@@ -28,24 +28,27 @@ async def trigger_id(world: World) -> PacketId:
     return stored.id
 
 
-async def wait_for(world: World, state: OutgoingState) -> None:
-    while (await world.csc.journal.read(lambda r: r.outgoing()))[0].state is not state:
+async def expire(world: World) -> None:
+    """Let the trigger's deadline pass."""
+    day = "UPDATE outgoing SET deadline = deadline - 86400000000"
+    await world.csc.journal.write(lambda tx: tx.connection.exec_driver_sql(day))
+    world.csc.courier.wake()
+    while (await world.csc.journal.read(lambda r: r.outgoing()))[0].state is not OutgoingState.EXPIRED:
         await world.wall.sleep(0.02)
 
 
 @uploads
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_an_expired_trigger_that_a_person_sends_again_leads_to_a_campaign(
-    whole_world: World, plain: None, monkeypatch: pytest.MonkeyPatch, *, restarted: bool
+    whole_world: World, plain: None, *, restarted: bool
 ) -> None:
     world = whole_world
-    monkeypatch.setattr(triggering, "TRIGGER_DEADLINE", timedelta(seconds=0.6))
     await world.gft.kill()
     await world.trigger(alert())
+    await expire(world)
     given_up = await world.csc.runner.ended()
     assert (given_up.state, given_up.name) == (StepState.FAILED, "Unreachable")
     packet = await trigger_id(world)
-    await wait_for(world, OutgoingState.EXPIRED)
     if restarted:
         await world.csc.stop()
         await world.csc.start()
@@ -62,17 +65,14 @@ async def test_an_expired_trigger_that_a_person_sends_again_leads_to_a_campaign(
 
 
 @uploads
-async def test_an_acceptance_that_comes_after_the_deadline_counts(
-    whole_world: World, plain: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_acceptance_that_comes_after_the_deadline_counts(whole_world: World, plain: None) -> None:
     """The answer did not get through while it was waited for; meanwhile the telescope went to work."""
     world = whole_world
-    monkeypatch.setattr(triggering, "TRIGGER_DEADLINE", timedelta(seconds=0.6))
     release = world.gft.hold("camera.expose", 1)
     await world.relay.stop()  # the answer does not get through
     await world.trigger(alert())
     await world.gft.told("camera.expose", 1)
-    await wait_for(world, OutgoingState.EXPIRED)
+    await expire(world)
     await until(lambda: not world.csc.agent.campaigns)
     await world.relay.start()
     release.set()
@@ -81,6 +81,16 @@ async def test_an_acceptance_that_comes_after_the_deadline_counts(
     ledger = world.csc.archive.ledger(CAMPAIGN)
     refused = [e.id.ivorn for e in ledger if e.final and e.final.outcome is ReceiptOutcome.REFUSED]
     assert refused == []
+
+
+async def test_what_was_refused_and_then_retracted_is_over_after_a_restart_too(world: World) -> None:
+    await world.trigger(alert(position=below_horizon()))
+    await world.over()
+    await world.trigger(alert(SvomPacketType.RETRACTION, position=None, after_s=300.0))
+    await world.csc.runner.ended(2)
+    await world.csc.stop()
+    await world.csc.start()
+    assert world.csc.agent.campaigns == {}
 
 
 async def test_a_trigger_on_a_burst_of_long_ago_is_refused_with_its_age(world: World) -> None:

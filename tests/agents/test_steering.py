@@ -49,7 +49,7 @@ async def test_a_trigger_is_refused(world: World) -> None:
     for end in (at_telescope, at_centre):
         assert (end.state, end.name) == (StepState.COMPLETED, "Declined")
         assert "never above 20 deg" in end.message
-    await until(lambda: world.csc.archive.campaign(CAMPAIGN).outcome)
+    await world.csc.agent.archivist.caught_up()
     assert world.csc.archive.campaign(CAMPAIGN).outcome is Outcome.DECLINED
     assert final(world, Kind.TRIGGER) is ReceiptOutcome.REFUSED
     assert world.gft.commands == []

@@ -117,10 +117,16 @@ def test_a_site_that_never_comes_back(prefect: Prefect, start: START) -> None:
     agent = start("gft-gone", silence_s=10.0)
     until(lambda: prefect.ask("/automations/filter"))
     agent.follow("the last words", tags=["sb26112203", "gft-gone"])
-    prefect.run("the last words", "Running")
+    agent.remembers(prefect.run("the last words", "Running")["id"])
     agent.kill()
     run = prefect.run("the last words", "Crashed")
     assert "said nothing for" in run["state"]["message"]
+    # Its agent is back after all.
+    later = start("gft-gone")
+    later.follow("the last words", tags=["sb26112203", "gft-gone"])
+    until(lambda: "goes on with it" in prefect.run("the last words")["state"]["message"])
+    for automation in prefect.ask("/automations/filter"):
+        prefect.delete(f"/automations/{automation['id']}")
 
 
 def test_a_run_that_ended_while_the_server_was_away(prefect: Prefect, start: START) -> None:

@@ -114,6 +114,8 @@ def test_the_logs(prefect: Prefect, shown: dict[str, Any]) -> None:
 def test_the_artifacts(prefect: Prefect, shown: dict[str, Any]) -> None:
     artifacts = prefect.artifacts(shown)
     at = "observe-sb26112201-gft-jilin"
+    # There may be a note besides, when the server has come up after the story's end.
+    artifacts = {key: artifact for key, artifact in artifacts.items() if "note-on-this-run" not in key}
     assert set(artifacts) == {f"{at}-plan", f"{at}-visibility", f"{at}-note", f"{at}-exposures-t1"}
     assert artifacts[f"{at}-plan"]["type"] == "table"
     assert json.loads(artifacts[f"{at}-plan"]["data"]) == [{"task": "t1", "filters": "r g"}]
