@@ -77,13 +77,14 @@ def databases(
     socket = request.getfixturevalue("postgresql_socket")
 
     def create(template: str) -> str:
-        name = f"archive{next(numbers)}"
+        name = f"{folder.name}_{next(numbers)}"  # the server may outlive this fixture, and see it made again
         with psycopg.connect(host=str(socket), user="followup", dbname="postgres", autocommit=True) as link:
             link.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]  # own names
         return f"postgresql://followup@/{name}?host={socket}"
 
     Archive.open(create("template0"), folder).close()
-    used = create("archive0")
+    template = f"{folder.name}_0"
+    used = create(template)
     engine = database.connect(database.parse_url(used), create=True)
 
     def scratch() -> str:
@@ -93,7 +94,7 @@ def databases(
                 connection.execute(table.delete())
         return used
 
-    yield Databases(empty=lambda: create("template0"), migrated=lambda: create("archive0"), scratch=scratch)
+    yield Databases(empty=lambda: create("template0"), migrated=lambda: create(template), scratch=scratch)
     engine.dispose()
 
 

@@ -96,7 +96,13 @@ def test_the_logs(prefect: Prefect, shown: dict[str, Any]) -> None:
         return (
             lines
             if {
-                f"sb26112201: {text}" for text in ("a word on the whole", "a word on upload:t1", "called off")
+                f"sb26112201: {text}"
+                for text in (
+                    "a word on the whole",
+                    "a word on upload:t1",
+                    "called off",
+                    "Closed: 2 of 2 tasks observed",
+                )
             }
             <= lines.keys()
             else None

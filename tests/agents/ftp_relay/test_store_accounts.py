@@ -51,7 +51,17 @@ def test_others_are_nobody(accounts: StoreAccounts, user: str) -> None:
     assert not accounts.authorises(user, KEY)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "nonsense", "ssh-ed25519 AAAA", "\xff", f"{PUBLIC}nonsense\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "nonsense",
+        "ssh-ed25519 AAAA",
+        "\xff",
+        pytest.param(f"{PUBLIC}nonsense\n", id="a key, nonsense"),
+    ],
+)
 def test_a_damaged_file_of_keys_admits_nobody_it_does_not_name(accounts: StoreAccounts, text: str) -> None:
     accounts.keys.mkdir()
     (accounts.keys / "gft-a").write_text(text, encoding="latin-1")
