@@ -15,9 +15,9 @@ pytestmark = pytest.mark.integration
 START = Callable[..., Agent]
 
 
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    prefect = Prefect(tmp_path_factory.mktemp("prefect"))
+@pytest.fixture
+def prefect(tmp_path: Path) -> Iterator[Prefect]:
+    prefect = Prefect(tmp_path / "prefect")
     try:
         prefect.start()
         yield prefect
@@ -55,7 +55,7 @@ def test_a_successor_says_so_and_ends_the_run_of_the_killed(prefect: Prefect, st
     agent.tell("a campaign", "begin", "slew:t1", "slew")
     agent.follow("one that is over", tags=["sb26112202", "gft-spm"])
     killed, over = prefect.run("a campaign", "Running"), prefect.run("one that is over", "Running")
-    until(lambda: prefect.tasks(killed))
+    until(lambda: "slew" in prefect.tasks(killed))
     prefect.run("of another site", "Running")
     agent.kill()
 

@@ -133,11 +133,11 @@ def test_a_corrupted_prefix_is_not_kept(site: Site, place: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("corrupted", [False, True])
 def test_a_cut_download_resumes(site: Site, place: str, tmp_path: Path, corrupted: bool) -> None:
-    data = content(3_000_000)
+    data = content(12_000_000)
     place += str(corrupted)
     site.store("gft-a").upload(local_file(tmp_path, data), f"{place}/frame.fits", sha256=digest(data))
     target = tmp_path / "got" / "frame.fits"
-    with proxy_to(site.port, Fault(down=1_500_000)) as proxy:
+    with proxy_to(site.port, Fault(down=10_000_000)) as proxy:
         store = site.store("csc", port=proxy.port)
 
         def download(told: list[int]) -> None:
