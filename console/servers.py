@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
@@ -126,7 +127,7 @@ async def _running(state: State, prefect: str, ports: Ports) -> AsyncIterator[Se
         await prosody.start()
         # Not before the servers have their ports: a port in use must not be in the way of the next try.
         replace_file(state.servers / _PORTS, json.dumps(asdict(ports)) + "\n")
-        pids = {"prosody": prosody.pid, "prefect": server.pid if server else None}
+        pids = {"pid": os.getpid(), "prosody": prosody.pid, "prefect": server.pid if server else None}
         replace_file(mark, json.dumps(pids) + "\n")
         yield Servers(
             prosody=prosody,
@@ -158,7 +159,8 @@ def running(state: State) -> dict[str, Any] | None:
         others: dict[str, Any] = json.loads((state.servers / _MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # still starting
         others = {}
-    return {"pid": pid, **others}
+    # One that was killed leaves its mark: it says nothing of who starts now.
+    return others if others.get("pid") == pid else {"pid": pid}
 
 
 def running_pid(state: State) -> int | None:

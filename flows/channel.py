@@ -19,27 +19,32 @@ class Channel:
     Parameters
     ----------
     started
-        Told which flow run shows the story.
-    notes
-        What that run says before all else, in Markdown.
+        Told which flow run shows the story; gives what that run is to say before all else, in Markdown.
 
     Attributes
     ----------
+    begun
+        Whether a flow run shows the story, or did.
     shown
         The story's end, once everything before it is shown.
     outlived
         Whether the server was away in the meantime.
     """
 
-    def __init__(self, story: Story, *, started: Callable[[UUID], None], notes: tuple[str, ...]) -> None:
+    def __init__(self, story: Story, *, started: Callable[[UUID], tuple[str, ...]]) -> None:
         self.story = story
-        self.started = started
-        self.notes = notes
+        self._started = started
+        self.begun = False
         self.shown: Ended | None = None
         self.outlived = False
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[StoryEvent] = asyncio.Queue()
         story.read(self._receive)
+
+    def begin(self, run: UUID) -> tuple[str, ...]:
+        """Say which flow run shows the story; returns what it is to say before all else."""
+        self.begun = True
+        return self._started(run)
 
     def say(self, text: str) -> None:
         """Add a line to the run's log that is not the story's."""

@@ -45,6 +45,7 @@ class ServerWatch:
         self._changed = changed
         self._there = asyncio.Event()
         self._met = False
+        self._heard: datetime | None = None
 
     @property
     def away(self) -> bool:
@@ -54,6 +55,10 @@ class ServerWatch:
     async def there(self) -> None:
         """Return when it answers."""
         await self._there.wait()
+
+    def answers(self) -> None:
+        """Hear that it answered someone else: whoever noticed first."""
+        self._back()
 
     async def run(self) -> None:
         """Watch for ever."""
@@ -66,18 +71,21 @@ class ServerWatch:
                     self._gone(asked, error)
                 else:
                     self._back()
+                    self._heard = asked
                 await asyncio.sleep(_ASK_S if self._there.is_set() or self._met else _ASK_S / 5)
 
     def _gone(self, asked: datetime, error: Exception) -> None:
         if self._since is not None and not self._there.is_set():
             return
+        # It went away at some time after its last answer: what ended since then may be known to nobody.
+        since = self._since or self._heard or asked
         # One that was never heard of may still be starting: that is no reason to worry.
         level = logging.WARNING if self._met else logging.INFO
         reason = str(error) or type(error).__name__
         log.log(level, "no Prefect server at %s (%s): going on without", self._api_url, reason)
         self._there.clear()
-        self._since = self._since or asked
-        self._changed(self._since, None)
+        self._since = since
+        self._changed(since, None)
 
     def _back(self) -> None:
         if self._there.is_set():

@@ -107,9 +107,9 @@ async def show(steps: Steps) -> State[Any]:
     run = FlowRunContext.get()
     if run is None or run.flow_run is None:
         raise MissingContextError("a story is shown inside a flow run")
-    channel.started(run.flow_run.id)
+    notes = channel.begin(run.flow_run.id)
     try:
-        for number, note in enumerate(channel.notes, 1):
+        for number, note in enumerate(notes, 1):
             await _show_note(channel, number, note)
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(_watch_for_cancel(run.flow_run.id, channel))

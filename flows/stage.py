@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State
 
 from flows.book import Book, Told, key_of
 from flows.channel import Channel, current
+from flows.focus import focus
 from flows.follow_up import follow_up
 from flows.leftovers import Leftovers, Telling, end_steps
 from flows.note import outage_note
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 FLOWS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "observe": observe,
+    "focus": focus,
     "follow-up": follow_up,
     "relay": relay,
 }
@@ -87,6 +89,15 @@ class Stage:
         self._showing.add(task)
         task.add_done_callback(self._showing.discard)
 
+    @property
+    def away(self) -> bool:
+        """Whether the server did not answer when it was asked last."""
+        return self._server.away
+
+    async def there(self) -> None:
+        """Return when the server answers."""
+        await self._server.there()
+
     async def settle(self, timeout_s: float) -> None:
         """Wait until all stories begun so far are shown to their end; not while the server is away."""
         if self._showing and not self._server.away:
@@ -101,9 +112,10 @@ class Stage:
             await self._server.there()
             await self._looked.wait()
             telling.name = self._run_name(story, telling.key, attempt)
-            channel = Channel(story, started=partial(self._started, telling), notes=self._notes_for(telling))
+            channel = Channel(story, started=partial(self._started, telling))
             if not await self._shown(telling, channel, story):
-                attempt += 1
+                # A run that never began needs no other to be told apart from.
+                attempt += int(channel.begun)
                 await asyncio.sleep(_AGAIN_S)
                 continue
             self._tellings.pop(number)
@@ -155,10 +167,14 @@ class Stage:
         self._notes.clear()
         return tuple(notes)
 
-    def _started(self, telling: Telling, run: UUID) -> None:
+    def _started(self, telling: Telling, run: UUID) -> tuple[str, ...]:
+        """Hear that a run has begun; return the notes on it."""
+        # Prefect's client tries again by itself: it may be the first to meet a server that is back.
+        self._server.answers()
         telling.run = run
         self._book.shown_by(telling.number, str(run), telling.name)
         self._sweep.set()
+        return self._notes_for(telling)
 
     async def _end_steps(self, run: UUID, end: Ended) -> None:
         """End what an outage has left open of a run that has ended: its steps are told of only once."""

@@ -92,7 +92,8 @@ class Prefect:
     def runs(self, name: str) -> list[dict[str, Any]]:
         """All flow runs whose names begin so, the oldest first."""
         found = self.ask("/flow_runs/filter", flow_runs={"name": {"like_": name}}, sort="START_TIME_ASC")
-        return [run for run in found if run["name"].startswith(name)]
+        # A run that was made just now has no state yet.
+        return [run for run in found if run["name"].startswith(name) and run["state"]]
 
     def run(self, name: str, *states: str) -> dict[str, Any]:
         """Wait for the one run of this name, and until its state has one of these names."""
@@ -113,7 +114,7 @@ class Prefect:
     def settled_tasks(self, run: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
         """The same, when all have ended: their states reach the server as events, a little later."""
         tasks = self.tasks(run)
-        ended = all(task["state_type"] not in {"PENDING", "RUNNING"} for task in tasks.values())
+        ended = all(task["state_type"] not in {None, "PENDING", "RUNNING"} for task in tasks.values())
         return tasks if ended else None
 
     def logs(self, run: dict[str, Any]) -> list[dict[str, Any]]:

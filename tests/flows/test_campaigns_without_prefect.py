@@ -59,14 +59,6 @@ class Sites:
 
 
 @pytest.fixture
-def prefect(tmp_path: Path) -> Iterator[Prefect]:
-    """A server that is not started yet."""
-    prefect = Prefect(tmp_path / "prefect")
-    yield prefect
-    prefect.close()
-
-
-@pytest.fixture
 def sites(prefect: Prefect, tmp_path: Path) -> Iterator[Sites]:
     sites = Sites(tmp_path / "sites", prefect.api_url)
     yield sites

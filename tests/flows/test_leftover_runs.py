@@ -16,22 +16,12 @@ START = Callable[..., Agent]
 
 
 @pytest.fixture
-def prefect(tmp_path: Path) -> Iterator[Prefect]:
-    prefect = Prefect(tmp_path / "prefect")
-    try:
-        prefect.start()
-        yield prefect
-    finally:
-        prefect.close()
-
-
-@pytest.fixture
-def start(prefect: Prefect, tmp_path: Path) -> Iterator[START]:
+def start(started: Prefect, tmp_path: Path) -> Iterator[START]:
     """Start the agent of a site, over the folder of the one before it."""
     agents = []
 
     def start(site: str = "gft-spm", **facts: Any) -> Agent:
-        agents.append(Agent(tmp_path / site, site, prefect.api_url, **facts))
+        agents.append(Agent(tmp_path / site, site, started.api_url, **facts))
         return agents[-1]
 
     yield start

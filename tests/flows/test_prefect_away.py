@@ -14,14 +14,6 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def prefect(tmp_path: Path) -> Iterator[Prefect]:
-    """A server that is not started yet."""
-    prefect = Prefect(tmp_path / "prefect")
-    yield prefect
-    prefect.close()
-
-
-@pytest.fixture
 def agent(prefect: Prefect, tmp_path: Path) -> Iterator[Agent]:
     agent = Agent(tmp_path / "gft-spm", "gft-spm", prefect.api_url)
     yield agent
