@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy.errors import DeployError, PortInUseError, ProgramMissingError, ServerFailedError
+from deploy.child import Child, check_free, program
+from deploy.errors import DeployError, ServerFailedError
 
 DRIVERS: Final = {
     "mount": ("indi_simulator_telescope", "Telescope Simulator"),
     "camera": ("indi_simulator_ccd", "CCD Simulator"),
     "filter_wheel": ("indi_simulator_wheel", "Filter Simulator"),
+    "focuser": ("indi_simulator_focus", "Focuser Simulator"),
     "dome": ("indi_simulator_dome", "Dome Simulator"),
     "weather": ("indi_simulator_weather", "Weather Simulator"),
 }
@@ -23,7 +23,6 @@ DRIVERS: Final = {
 
 _PACKAGE: Final = "indi-bin"
 _READY_S: Final = 30.0
-_STOP_S: Final = 10.0
 
 
 def check_installed() -> None:
@@ -34,8 +33,8 @@ def check_installed() -> None:
     ProgramMissingError
         When one is not.
     """
-    for program in ("indiserver", "indi_setprop", "indi_getprop", *(name for name, _ in DRIVERS.values())):
-        _found(program)
+    for name in ("indiserver", "indi_setprop", "indi_getprop", *(driver for driver, _ in DRIVERS.values())):
+        _found(name)
 
 
 class IndiServer:
@@ -51,7 +50,7 @@ class IndiServer:
         self.folder = folder.absolute()
         self.port = port
         self.log = self.folder / "indiserver.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._child = Child()
 
     @property
     def programs(self) -> Path:
@@ -61,9 +60,7 @@ class IndiServer:
     @property
     def pid(self) -> int | None:
         """Its process id while it runs."""
-        if self._process is None or self._process.returncode is not None:
-            return None
-        return self._process.pid
+        return self._child.pid
 
     async def start(self) -> None:
         """Start it; return when it listens and its drivers are there.
@@ -78,28 +75,16 @@ class IndiServer:
             When it ends, or its drivers do not come.
         """
         check_installed()
-        drivers = [_found(program) for program, _ in DRIVERS.values()]
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise ProgramMissingError("setpriv", "util-linux")
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", self.port))
-            except OSError as error:
-                raise PortInUseError("indiserver", "any interface", self.port) from error
+        drivers = [_found(driver) for driver, _ in DRIVERS.values()]
+        check_free("indiserver", "*", self.port)
         self.programs.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.log.open("ab") as log:
             # The (abstract) name of its local socket would be the same for all servers of a machine.
-            self._process = await asyncio.create_subprocess_exec(
-                setpriv, "--pdeathsig", "TERM", "--",
+            await self._child.start(
                 _found("indiserver"), "-r", "3", "-p", str(self.port), "-u", f"followup-indi-{self.port}",
                 *drivers,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment(),
-                start_new_session=True,
+                log=log,
+                environment=self._environment(),
             )  # fmt: skip
         try:
             async with asyncio.timeout(_READY_S):
@@ -128,24 +113,15 @@ class IndiServer:
 
     async def stop(self) -> None:
         """End it, and its drivers with it."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await self._child.stop()
 
     async def _get(self, what: str) -> str:
         _, said = await self._run("indi_getprop", "-t", "1", what)
         return said
 
-    async def _run(self, program: str, *arguments: str) -> tuple[int, str]:
+    async def _run(self, name: str, *arguments: str) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
-            _found(program), "-p", str(self.port), *arguments,
+            _found(name), "-p", str(self.port), *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -158,8 +134,5 @@ class IndiServer:
         return {**os.environ, "HOME": str(self.folder), "PATH": path}
 
 
-def _found(program: str) -> str:
-    path = shutil.which(program)
-    if path is None:
-        raise ProgramMissingError(program, _PACKAGE)
-    return path
+def _found(name: str) -> str:
+    return program(name, _PACKAGE)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
-import shutil
 from pathlib import Path
 from typing import Final
 
-from deploy.errors import DeployError, ProgramMissingError, ServerFailedError
+from deploy.child import Child, program, setpriv
+from deploy.errors import DeployError, ServerFailedError
 
 _READY_S: Final = 60.0
-_STOP_S: Final = 10.0
 _POLL_S: Final = 0.05
 _USER: Final = "followup"
 _SERVICE_USER: Final = "postgres"
@@ -38,7 +37,7 @@ class PostgreSQL:
         self.folder = folder.absolute()
         self.database = database
         self.log = self.folder / "server.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._child = Child()
 
     @property
     def url(self) -> str:
@@ -48,9 +47,7 @@ class PostgreSQL:
     @property
     def pid(self) -> int | None:
         """Its process id while it runs."""
-        if self._process is None or self._process.returncode is not None:
-            return None
-        return self._process.pid
+        return self._child.pid
 
     async def start(self) -> None:
         """Start it, made first if it is new; return when it answers.
@@ -73,7 +70,7 @@ class PostgreSQL:
                 # After a kill its children hold the old memory for a moment: it will not start before.
                 while not await self._answers():
                     if self.pid is None:
-                        self._process = await self._spawn()
+                        await self._spawn()
                     await asyncio.sleep(_POLL_S)
         except TimeoutError as error:
             await self.stop()
@@ -83,16 +80,7 @@ class PostgreSQL:
 
     async def stop(self) -> None:
         """End it, whoever is connected; its data stay."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await self._child.stop()
 
     async def _make(self) -> None:
         try:
@@ -107,9 +95,9 @@ class PostgreSQL:
             "postgres", "--single", "-D", "data", "postgres", said=f"CREATE DATABASE {self.database}\n"
         )
 
-    async def _do(self, program: str, *arguments: str, said: str = "") -> None:
+    async def _do(self, name: str, *arguments: str, said: str = "") -> None:
         process = await asyncio.create_subprocess_exec(
-            *self._as_service(), str(_program(program)), *arguments,
+            *setpriv(*_as_service()), _program(name), *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -118,54 +106,36 @@ class PostgreSQL:
         output, _ = await process.communicate(said.encode())
         if process.returncode != 0:
             last = output.decode(errors="replace").strip().splitlines()[-1:]
-            raise ServerFailedError(f"{program} failed: {' '.join(last)}", hint=f"look into {self.folder}")
+            raise ServerFailedError(f"{name} failed: {' '.join(last)}", hint=f"look into {self.folder}")
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    async def _spawn(self) -> None:
         options = ["-k", str(self.folder), *(f"--{option}" for option in _QUIET)]
         with self.log.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *self._as_service(), str(_program("postgres")), "-D", "data", *options,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                start_new_session=True,
+            await self._child.start(
+                _program("postgres"), "-D", "data", *options,
+                privileges=_as_service(),
+                on_our_death="INT",
+                log=log,
+                folder=self.folder,
             )  # fmt: skip
 
     async def _answers(self) -> bool:
         process = await asyncio.create_subprocess_exec(
-            str(_program("pg_isready")), "-q", "-h", str(self.folder),
+            _program("pg_isready"), "-q", "-h", str(self.folder),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         return await process.wait() == 0
 
-    @staticmethod
-    def _as_service() -> list[str]:
-        """Words before a command that has it end with us, and not run as root."""
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise ProgramMissingError("setpriv", "util-linux")
-        user = (
-            ["--reuid", _SERVICE_USER, "--regid", _SERVICE_USER, "--clear-groups"]
-            if os.geteuid() == 0
-            else []
-        )
-        return [setpriv, *user, "--pdeathsig", "INT", "--"]
+
+def _as_service() -> list[str]:
+    """Privileges to take from PostgreSQL, which does not run as root."""
+    if os.geteuid() != 0:
+        return []
+    return ["--reuid", _SERVICE_USER, "--regid", _SERVICE_USER, "--clear-groups"]
 
 
-def _program(name: str) -> Path:
-    """Find a program of PostgreSQL: Debian's newest, else one on the path.
-
-    Raises
-    ------
-    ProgramMissingError
-        When it is not installed.
-    """
+def _program(name: str) -> str:
+    """Find a program of PostgreSQL: Debian's newest, else one on the path."""
     found = sorted(_DEBIAN.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
-    if found:
-        return found[-1]
-    path = shutil.which(name)
-    if path is None:
-        raise ProgramMissingError(name, "postgresql")
-    return Path(path)
+    return str(found[-1]) if found else program(name, "postgresql")

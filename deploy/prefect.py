@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import socket
 import sys
 from pathlib import Path
 from typing import Final
 
-from deploy.errors import DeployError, PortInUseError, ProgramMissingError, ServerFailedError
+from deploy.child import Child, check_free
+from deploy.errors import DeployError, ServerFailedError
 
 _READY_S: Final = 90.0
-_STOP_S: Final = 10.0
 _QUIET: Final = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -36,7 +34,7 @@ class PrefectServer:
         self.port = port
         self.host = host
         self.log = self.folder / "server.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._child = Child()
 
     @property
     def ui_url(self) -> str:
@@ -51,9 +49,7 @@ class PrefectServer:
     @property
     def pid(self) -> int | None:
         """Its process id while it runs."""
-        if self._process is None or self._process.returncode is not None:
-            return None
-        return self._process.pid
+        return self._child.pid
 
     async def start(self) -> None:
         """Start it, without waiting until it is ready: nothing depends on it.
@@ -65,15 +61,7 @@ class PrefectServer:
         DeployError
             When its folder cannot be written.
         """
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError as error:
-                raise PortInUseError("Prefect", self.host, self.port) from error
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise ProgramMissingError("setpriv", "util-linux")
+        check_free("Prefect", self.host, self.port)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             log = self.log.open("ab")
@@ -83,15 +71,11 @@ class PrefectServer:
                 hint="check the folder's permissions and free space",
             ) from error
         with log:
-            # Its own session: a Ctrl-C on our terminal must not end it before the agents have told it theirs.
-            self._process = await asyncio.create_subprocess_exec(
-                setpriv, "--pdeathsig", "TERM", "--", sys.executable, "-m", "prefect",
+            await self._child.start(
+                sys.executable, "-m", "prefect",
                 "server", "start", "--host", self.host, "--port", str(self.port),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment(),
-                start_new_session=True,
+                log=log,
+                environment=self._environment(),
             )  # fmt: skip
 
     async def ready(self, timeout_s: float = _READY_S) -> None:
@@ -116,16 +100,7 @@ class PrefectServer:
 
     async def stop(self) -> None:
         """End it; its data stay."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await self._child.stop()
 
     async def _answers(self) -> bool:
         try:

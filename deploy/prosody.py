@@ -11,12 +11,12 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from deploy.errors import DeployError, PortInUseError, ProgramMissingError, ServerFailedError
+from deploy.child import Child, check_free, program
+from deploy.errors import DeployError, ServerFailedError
 from deploy.prosody_config import ProsodyConfig
 
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -26,6 +26,7 @@ _DATABASE = "prosody.sqlite"
 """As the configuration names it."""
 _READY_S = 15.0
 _STOP_S = 5.0
+_PACKAGES = "prosody lua-dbi-sqlite3"
 _CONTROL_S = 30.0
 _LEAST_BYTES = 1_000_000
 """With less than this free on its disk, that is what Prosody complains of, whatever its words."""
@@ -34,8 +35,8 @@ _LEAST_BYTES = 1_000_000
 class Prosody:
     """A Prosody of our own, as a child process.
 
-    It ends when the process (precisely: the thread) that started it ends, however that happens; so start
-    it from the main thread's event loop. Accounts can be added and removed whether it runs or not.
+    It ends with the process that started it (`deploy.child`). Accounts can be added and removed whether it
+    runs or not.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class Prosody:
     def __init__(self, config: ProsodyConfig) -> None:
         self.config = config
         self._file = config.data / "prosody.cfg.lua"
-        self._process: asyncio.subprocess.Process | None = None
+        self._child = Child(stop_s=_STOP_S)
 
     @classmethod
     def embedded(
@@ -78,9 +79,7 @@ class Prosody:
     @property
     def pid(self) -> int | None:
         """Its process id while it runs."""
-        if self._process is None or self._process.returncode is not None:
-            return None
-        return self._process.pid
+        return self._child.pid
 
     async def start(self) -> None:
         """Start it; return when clients can log in.
@@ -98,24 +97,16 @@ class Prosody:
         """
         if self.pid is not None:
             raise DeployError(f"Prosody already runs with process id {self.pid}")
-        program, setpriv = _program("prosody"), _program("setpriv", package="util-linux")
+        prosody = program("prosody", _PACKAGES)
         for interface in self.config.interfaces:
-            _check_free(interface, self.config.port)
+            check_free("Prosody", interface, self.config.port)
         self._write_config()
         _write_ahead(self.config.data / _DATABASE)
         seen = self._log_size()
-        # setpriv asks the kernel to end Prosody with its parent; its own session keeps a Ctrl-C on our
-        # terminal from stopping the server before the agents have said goodbye.
-        self._process = await asyncio.create_subprocess_exec(
-            setpriv, "--pdeathsig", "TERM", "--", program, "--config", str(self._file), "-F",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        await self._child.start(prosody, "--config", str(self._file), "-F")
         try:
             async with asyncio.timeout(_READY_S):
-                await self._ready(self._process, seen)
+                await self._ready(seen)
         except TimeoutError:
             await self.stop()
             raise ServerFailedError(
@@ -128,18 +119,7 @@ class Prosody:
 
     async def stop(self) -> None:
         """End it; its data stay."""
-        process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(_STOP_S):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-        self._process = None
+        await self._child.stop()
 
     def accounts(self) -> frozenset[str]:
         """Users that have an account, as far as can be read (whether it runs or not)."""
@@ -201,9 +181,9 @@ class Prosody:
                 f"the account {address} cannot be removed: {output}", hint=f"read {self.config.log}"
             )
 
-    async def _ready(self, process: asyncio.subprocess.Process, seen: int) -> None:
+    async def _ready(self, seen: int) -> None:
         while True:
-            if process.returncode is not None:
+            if self._child.pid is None:
                 raise ServerFailedError(
                     f"Prosody ended at once: {self._complaint(seen) or 'it gave no reason'}",
                     hint=f"read {self.config.log}",
@@ -247,7 +227,7 @@ class Prosody:
         """Run prosodyctl; return its exit code and what it printed."""
         self._write_config()
         process = await asyncio.create_subprocess_exec(
-            _program("prosodyctl", package="prosody"), "--config", str(self._file), *arguments,
+            program("prosodyctl", "prosody"), "--config", str(self._file), *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -281,33 +261,11 @@ def _write_ahead(database: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _program(name: str, *, package: str = "") -> str:
-    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/bin:/sbin:/bin")
-    if path is None:
-        raise ProgramMissingError(name, package or f"{name} lua-dbi-sqlite3")
-    return path
-
-
 def _check_user(user: str) -> None:
     if not _USER.fullmatch(user):
         raise DeployError(
             f"{user!r} cannot be a user's name", hint="use lower-case letters, digits and dashes"
         )
-
-
-def _check_free(interface: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-    address = "" if interface == "*" else interface
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except PermissionError as error:
-            raise DeployError(
-                f"Prosody may not listen on port {port}: {error.strerror}", hint="choose a port above 1023"
-            ) from error
-        except OSError as error:
-            raise PortInUseError("Prosody", interface, port) from error
 
 
 async def _answers(config: ProsodyConfig) -> bool:

@@ -20,7 +20,6 @@ from console.commands.options import command
 from console.servers import embedded, ports_of, running
 from console.settings import TelescopeSettings
 from console.state import State
-from deploy import prosody
 from deploy.errors import PortInUseError, ProgramMissingError
 from followup.clock import WallClock
 from followup.errors import ConfigurationError
@@ -181,9 +180,7 @@ def test_a_program_that_is_not_installed(
     tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find = shutil.which
-    monkeypatch.setattr(
-        prosody.shutil, "which", lambda name, **more: None if name == missing else find(name, **more)
-    )
+    monkeypatch.setattr(shutil, "which", lambda name, **more: None if name == missing else find(name, **more))
     with pytest.raises(ProgramMissingError, match=f"the program {missing} is not installed") as error:
         asyncio.run(start(tmp_path))
     assert "apt-get install" in error.value.hint

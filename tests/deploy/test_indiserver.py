@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -45,7 +46,7 @@ async def test_it_starts_listens_and_ends_with_its_drivers(tmp_path: Path) -> No
 
 
 async def test_without_indi_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(ProgramMissingError, match="the program indiserver is not installed") as missing:
         await IndiServer(tmp_path / "indi", port=7624).start()
     assert "apt-get install indi-bin" in missing.value.hint
