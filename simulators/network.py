@@ -10,7 +10,6 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _BLOCK = 65536
@@ -203,16 +202,6 @@ class Proxy:
         self._spoil = False
         middle = len(data) // 2
         return data[:middle] + bytes([data[middle] ^ _SPOILT_BIT]) + data[middle + 1 :]
-
-
-@contextlib.contextmanager
-def proxy_to(port: int, *faults: Fault) -> Iterator[Proxy]:
-    """Run a proxy to the server on that port for as long as the context lasts."""
-    proxy = Proxy(port, *faults)
-    try:
-        yield proxy
-    finally:
-        proxy.close()
 
 
 def _abort(end: socket.socket) -> None:

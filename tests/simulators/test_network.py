@@ -6,10 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from simulators.network import Fault, Proxy, proxy_to
+from simulators.network import Fault, Proxy
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,7 @@ class Echo:
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     echo = Echo()
-    with proxy_to(echo.port) as proxy:
+    with closing(Proxy(echo.port)) as proxy:
         yield proxy
     echo.close()
 
@@ -157,7 +158,7 @@ def test_one_bit_is_spoilt_and_no_more(proxy: Proxy) -> None:
 
 def test_the_first_connection_is_cut_after_so_many_bytes() -> None:
     echo = Echo()
-    with proxy_to(echo.port, Fault(up=10)) as proxy:
+    with closing(Proxy(echo.port, Fault(up=10))) as proxy:
         with client(proxy) as end:
             end.sendall(b"0123456789ab")
             heard = b""
@@ -172,7 +173,7 @@ def test_the_first_connection_is_cut_after_so_many_bytes() -> None:
 def test_a_server_that_is_not_there_is_a_connection_that_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
-    with proxy_to(port) as proxy:
+    with closing(Proxy(port)) as proxy:
         assert turned_away(proxy)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ import pytest
 
 from agents.ftp_relay.store import host_key_line
 from agents.ftp_relay.store_accounts import StoreAccounts
-from simulators.network import proxy_to
+from simulators.network import Proxy
 from tests.transfer.disks import small_disk
 from tests.transfer.sites import Site, embedded_site, free_port, make_key
 from transfer import StoreFullError, TransferError, TransferInterruptedError, build_manifest, upload_dataset
@@ -180,7 +181,7 @@ def test_a_full_disk_of_openssh_is_waited_for(site: Site, tmp_path: Path) -> Non
 def test_a_slow_line_is_not_a_dead_one(site: Site, tmp_path: Path) -> None:
     """The whole takes much longer than a connection may be silent."""
     local, digest = local_file(tmp_path, content(600_000))
-    with proxy_to(site.port) as proxy:
+    with closing(Proxy(site.port)) as proxy:
         store = site.store("gft-a", port=proxy.port, stall_timeout_s=1.5)
         proxy.slow(200_000)
         begun = time.monotonic()
@@ -192,7 +193,7 @@ def test_a_slow_line_is_not_a_dead_one(site: Site, tmp_path: Path) -> None:
 def test_a_half_open_connection_is_left_and_the_next_resumes(site: Site, tmp_path: Path) -> None:
     """The server still holds the old connection, with the file open, when the next one comes."""
     local, digest = local_file(tmp_path, content())
-    with proxy_to(site.port) as proxy:
+    with closing(Proxy(site.port)) as proxy:
         store = site.store("gft-a", port=proxy.port, stall_timeout_s=1.0)
         with pytest.raises(TransferInterruptedError):
             store.upload(local, "half/frame.fits", sha256=digest, progress=at_half(proxy.half_open))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from simulators.network import Fault, proxy_to
+from simulators.network import Fault, Proxy
 from tests.transfer.sites import Site
 from transfer import (
     Manifest,
@@ -63,7 +64,7 @@ def test_a_cut_dataset_resumes_without_reading_back_what_is_known(site: Site, tm
     sent = tmp_path / "sent"
     manifest = dataset(sent, "resumes")
     finished: set[str] = set()
-    with proxy_to(site.port, Fault(up=1_000_000)) as proxy:
+    with closing(Proxy(site.port, Fault(up=1_000_000))) as proxy:
         store = site.store("gft-a", port=proxy.port)
         with pytest.raises(TransferInterruptedError):
             upload_dataset(store, sent, manifest, finished=finished)
@@ -81,7 +82,7 @@ def test_a_cut_download_of_a_dataset_resumes(site: Site, tmp_path: Path) -> None
     sent, got = tmp_path / "sent", tmp_path / "got"
     manifest = dataset(sent, "fetched")
     reference = upload_dataset(site.store("gft-a"), sent, manifest)
-    with proxy_to(site.port, Fault(down=1_000_000)) as proxy:
+    with closing(Proxy(site.port, Fault(down=1_000_000))) as proxy:
         store = site.store("csc", port=proxy.port)
         with pytest.raises(TransferInterruptedError):
             download_dataset(store, "gft-a", reference, got)

@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import paramiko
 import pytest
 
 from followup.errors import ConfigurationError
-from simulators.network import Fault, proxy_to
+from simulators.network import Fault, Proxy
 from tests.transfer.sites import Site, embedded_site, make_key
 from transfer import (
     AuthenticationRefusedError,
@@ -82,7 +83,7 @@ def test_what_is_uploaded_is_downloaded(site: Site, place: str, tmp_path: Path, 
 
 
 def test_the_connection_is_kept(site: Site, place: str, tmp_path: Path) -> None:
-    with proxy_to(site.port) as proxy:
+    with closing(Proxy(site.port)) as proxy:
         store = site.store("gft-a", port=proxy.port)
         for number in range(3):
             store.upload(local_file(tmp_path, b"x"), f"{place}/{number}.fits", sha256=digest(b"x"))
@@ -92,7 +93,7 @@ def test_the_connection_is_kept(site: Site, place: str, tmp_path: Path) -> None:
 
 def test_a_cut_upload_resumes(site: Site, place: str, tmp_path: Path) -> None:
     data = content(3_000_000)
-    with proxy_to(site.port, Fault(up=1_500_000)) as proxy:
+    with closing(Proxy(site.port, Fault(up=1_500_000))) as proxy:
         store = site.store("gft-a", port=proxy.port)
         local = local_file(tmp_path, data)
         with pytest.raises(TransferInterruptedError) as caught:
@@ -113,7 +114,7 @@ def test_a_cut_upload_resumes(site: Site, place: str, tmp_path: Path) -> None:
 
 def test_a_corrupted_prefix_is_not_kept(site: Site, place: str, tmp_path: Path) -> None:
     data = content(3_000_000)
-    with proxy_to(site.port, Fault(up=1_500_000)) as proxy:
+    with closing(Proxy(site.port, Fault(up=1_500_000))) as proxy:
         store = site.store("gft-a", port=proxy.port)
         local = local_file(tmp_path, data)
         with pytest.raises(TransferInterruptedError):
@@ -137,7 +138,7 @@ def test_a_cut_download_resumes(site: Site, place: str, tmp_path: Path, corrupte
     place += str(corrupted)
     site.store("gft-a").upload(local_file(tmp_path, data), f"{place}/frame.fits", sha256=digest(data))
     target = tmp_path / "got" / "frame.fits"
-    with proxy_to(site.port, Fault(down=10_000_000)) as proxy:
+    with closing(Proxy(site.port, Fault(down=10_000_000))) as proxy:
         store = site.store("csc", port=proxy.port)
 
         def download(told: list[int]) -> None:
@@ -287,10 +288,10 @@ def test_nobody_listens(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.95])
 def test_a_server_that_falls_silent_during_login(site: Site, tmp_path: Path, share: float) -> None:
     """Wherever the handshake stops, the call ends in time, and as something to try again."""
-    with proxy_to(site.port) as proxy:
+    with closing(Proxy(site.port)) as proxy:
         close_session(open_session(site.settings("gft-a", port=proxy.port)))
         whole = proxy.down
-    with proxy_to(site.port, Fault(down=max(1, int(share * whole)), freeze=True)) as proxy:
+    with closing(Proxy(site.port, Fault(down=max(1, int(share * whole)), freeze=True))) as proxy:
         store = site.store("gft-a", port=proxy.port, connect_timeout_s=0.5)
         begun = time.monotonic()
         with pytest.raises(TransferError) as caught:
@@ -304,7 +305,7 @@ def test_a_connection_that_freezes_counts_as_cut(
     site: Site, place: str, tmp_path: Path, fault: Fault
 ) -> None:
     data = content(8_000_000)
-    with proxy_to(site.port, fault) as proxy:
+    with closing(Proxy(site.port, fault)) as proxy:
         store = site.store("gft-a", port=proxy.port, stall_timeout_s=0.5)
         begun = time.monotonic()
         with pytest.raises(TransferInterruptedError):
