@@ -7,7 +7,9 @@ and read by other processes while the CSC's agent writes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Sequence
+import shutil
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +20,15 @@ from sqlalchemy import Connection, Engine, select
 from archive import database, schema
 from archive.campaigns import burst_records, campaign_records
 from archive.datasets import check_dataset, dataset_records, file_records, record_dataset, undelivered
-from archive.errors import DatasetError, NoClosingError, UnknownCampaignError
+from archive.decisions import decisions_of
+from archive.deliveries import Delivery, deliveries, manifests, other_bytes
+from archive.errors import (
+    ArchiveError,
+    DatasetConflictError,
+    DatasetError,
+    NoClosingError,
+    UnknownCampaignError,
+)
 from archive.ingest import ingest, said_by
 from archive.ledger import closings_in_force, ledgers, missing
 from archive.observations import light_curve, results_in_force, sed_record
@@ -39,7 +49,7 @@ from archive.selection import campaign_names, matches
 from archive.store import FileStore
 from archive.tables import CampaignRow, PacketRow
 from transfer.manifest import Manifest
-from voevent.kinds import Kind, Outcome, PhotometryPoint, Product
+from voevent.kinds import Decided, Kind, Outcome, PhotometryPoint, Product
 from voevent.packet import Packet, PacketId
 
 
@@ -308,6 +318,64 @@ class Archive:
         with self._reading(campaign) as connection:
             return dataset_records(connection, campaign)
 
+    def deliveries(self, campaign: str) -> tuple[Delivery, ...]:
+        """Every packet of a campaign's conversation as it came or went, with its bytes, in order.
+
+        Raises
+        ------
+        UnknownCampaignError
+            When there is no such campaign.
+        """
+        with self._reading(campaign) as connection:
+            return deliveries(connection, campaign)
+
+    def manifests(self, campaign: str) -> Mapping[str, bytes]:
+        """Manifests of a campaign's archived datasets, as they were uploaded, by dataset.
+
+        Raises
+        ------
+        UnknownCampaignError
+            When there is no such campaign.
+        """
+        with self._reading(campaign) as connection:
+            return manifests(connection, campaign)
+
+    def conflicts(self, packets: Mapping[str, str], datasets: Sequence[Manifest]) -> list[str]:
+        """Tell what the archive holds otherwise under the same names.
+
+        Parameters
+        ----------
+        packets
+            Digests by IVORN.
+        """
+        with self._reading() as connection:
+            found = [f"packet {ivorn} has other bytes" for ivorn in other_bytes(connection, packets)]
+            for manifest in datasets:
+                try:
+                    check_dataset(connection, manifest)
+                except DatasetConflictError as error:
+                    found.append(str(error))
+        return found
+
+    @contextmanager
+    def scratch(self) -> Generator[Path]:
+        """Lend a folder on the disk of the file store, from which files move into the store.
+
+        Raises
+        ------
+        ArchiveError
+            When it cannot be made.
+        """
+        try:
+            self._store.root.mkdir(parents=True, exist_ok=True)
+            folder = tempfile.mkdtemp(prefix=".scratch-", dir=self._store.root)
+        except OSError as error:
+            raise ArchiveError(f"{self._store.root} cannot be written: {error.strerror or error}") from error
+        try:
+            yield Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def undelivered(self) -> tuple[tuple[str, str], ...]:
         """Datasets (campaign, name) that their telescope has sent in vain: the last upload was refused."""
         with self._reading() as connection:
@@ -336,6 +404,17 @@ class Archive:
             books = ledgers(connection, [campaign], kinds={Kind.RESULT})
             result = results_in_force(connection, books, Product.LIGHT_CURVE).get(campaign)
             return light_curve(connection, result) if result else ()
+
+    def decisions(self, campaign: str) -> tuple[Decided, ...]:
+        """Why a campaign went as it did, in order of time.
+
+        Raises
+        ------
+        UnknownCampaignError
+            When there is no such campaign.
+        """
+        with self._reading(campaign) as connection:
+            return decisions_of(connection, campaign)
 
     def sed(self, campaign: str) -> SedRecord | None:
         """Return a campaign's latest spectral energy distribution (refused ones apart), if there is one.

@@ -23,6 +23,7 @@ from archive.tables import (
     CitationRow,
     ClosingPacketRow,
     ClosingRow,
+    DecisionRow,
     DeliveryRow,
     PacketRow,
     PhotometryRow,
@@ -287,6 +288,18 @@ def _closing(packet: str, closing: Closing) -> Rows:
                 "outcome": task.outcome,
                 "exposures": task.exposures,
                 "reason": task.reason,
+            },
+        )
+    for position, decided in enumerate(closing.decisions):
+        yield (
+            DecisionRow,
+            {
+                "packet": packet,
+                "position": position,
+                "time": decided.time,
+                "rule": decided.rule,
+                "text": decided.text,
+                "values": dict(decided.values),
             },
         )
     for position, listed in enumerate(closing.packets):

@@ -14,7 +14,21 @@ from typing import Any
 
 from benchmarks.table import machine, machine_lines, table_lines
 
-NAMES = ("roundtrip", "throughput", "latency", "restart", "planning", "reduction", "devices", "sftp", "demo")
+NAMES = (
+    "roundtrip",
+    "throughput",
+    "latency",
+    "restart",
+    "planning",
+    "reduction",
+    "devices",
+    "observing",
+    "safety",
+    "commands",
+    "sftp",
+    "replay",
+    "demo",
+)
 """The modules, in the order in which they run; each offers `run`, which returns rows."""
 
 Run = Callable[[], list[dict[str, Any]]]

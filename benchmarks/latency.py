@@ -27,10 +27,12 @@ from benchmarks.table import row
 from console import enrolment, simulation
 from console.children import AgentProcess
 from console.control import ask
-from console.servers import Servers, embedded
+from console.indi_stage import raise_curtain, site_settings
+from console.servers import Servers, embedded, free_port
 from console.state import State, archive_files, archive_url
 from followup.clock import SkyClock, WallClock
 from followup.names import CSC, RELAY
+from simulators.sites import known_telescope
 
 BURSTS = 7
 """In each condition of the Prefect server."""
@@ -88,10 +90,10 @@ class Stage:
 async def _run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         async with running(State(Path(name))) as stage:
-            first = [await _burst(stage, 0)]
+            first = [await burst(stage, 0)]
             played = {"its first burst": first, **await _conditions(stage)}
             async with asyncio.timeout(_PATIENCE_S):
-                return await asyncio.to_thread(_rows, stage, played)
+                return await asyncio.to_thread(rows, stage, played)
 
 
 async def _conditions(stage: Stage) -> dict[str, list[str]]:
@@ -100,31 +102,35 @@ async def _conditions(stage: Stage) -> dict[str, list[str]]:
     if server is None or server.pid is None:
         raise RuntimeError("there is no Prefect server")
     numbers = iter(range(1, 1 + 3 * BURSTS))
-    played = {"Prefect up": [await _burst(stage, next(numbers)) for _ in range(BURSTS)]}
+    played = {"Prefect up": [await burst(stage, next(numbers)) for _ in range(BURSTS)]}
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        played["Prefect stalled"] = [await _burst(stage, next(numbers)) for _ in range(BURSTS)]
+        played["Prefect stalled"] = [await burst(stage, next(numbers)) for _ in range(BURSTS)]
     finally:
         os.kill(server.pid, signal.SIGCONT)
     await server.stop()
-    played["Prefect down"] = [await _burst(stage, next(numbers)) for _ in range(BURSTS)]
+    played["Prefect down"] = [await burst(stage, next(numbers)) for _ in range(BURSTS)]
     return played
 
 
 @contextlib.asynccontextmanager
-async def running(state: State) -> AsyncIterator[Stage]:
-    """Run the servers, the science centre, the relay and the telescope."""
+async def running(state: State, *, over_indi: bool = False) -> AsyncIterator[Stage]:
+    """Run the servers, the science centre, the relay and the telescope; over INDI in real time."""
     wall = WallClock()
     start = simulation.play(_SEED, [_TELESCOPE], bursts=1).start
-    clock = SkyClock(sky_epoch=start, wall_epoch=wall.now(), rate=_RATE, wall=wall)
+    rate = 1.0 if over_indi else _RATE
+    clock = SkyClock(sky_epoch=start, wall_epoch=wall.now(), rate=rate, wall=wall)
     sky = {"sky_epoch": clock.sky_epoch, "wall_epoch": clock.wall_epoch, "rate": clock.rate}
     async with embedded(state) as servers, contextlib.AsyncExitStack() as stack:
         await enrolment.make_centre(state, servers, sky=sky)
-        enrolled = await enrolment.admit_telescope(
-            state, servers.prosody, _TELESCOPE, sftp_port=servers.ports.sftp
-        )
+        enrolled = await enrolment.admit_telescope(state, servers.prosody, _TELESCOPE)
         prefect = {"api_url": f"{servers.prefect_url}/api"}
-        content = {"model": _TELESCOPE, "devices": "simulated", "prefect": prefect, "sky": sky}
+        content: dict[str, Any] = {"model": _TELESCOPE, "devices": "simulated"}
+        if over_indi:
+            indi = await raise_curtain(state.telescope(_TELESCOPE), known_telescope(_TELESCOPE), free_port())
+            stack.push_async_callback(indi.stop)
+            content = site_settings(known_telescope(_TELESCOPE), indi.port)
+        content |= {"prefect": prefect, "sky": sky}
         enrolment.install_enrolment(enrolled, state.telescope(_TELESCOPE), content)
         simulation.write_sky(state.telescope(_TELESCOPE), simulation.empty_sky(_SEED))
         commands = {RELAY: ("relay", "run"), CSC: ("csc", "run"), _TELESCOPE: ("gft", "run", _TELESCOPE)}
@@ -165,7 +171,7 @@ async def running(state: State) -> AsyncIterator[Stage]:
         )
 
 
-async def _burst(stage: Stage, number: int) -> str:
+async def burst(stage: Stage, number: int) -> str:
     """Have a burst go off, and its campaign called off once the telescope moves; give its name."""
     name = await trigger(stage, number)
     await call_off(stage, name)
@@ -208,8 +214,11 @@ async def until(done: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(_POLL_S)
 
 
-def _rows(stage: Stage, played: dict[str, list[str]]) -> list[dict[str, Any]]:
-    rows = []
+def rows(
+    stage: Stage, played: dict[str, list[str]], *, command_goal_ms: float = COMMAND_GOAL_MS
+) -> list[dict[str, Any]]:
+    """Give how soon triggers were answered and the telescope was told to move, by condition."""
+    found = []
     url = archive_url(stage.state.csc, "")
     with Archive.open(url, archive_files(stage.state.csc), migrate=False) as archive:
         for condition, names in played.items():
@@ -218,13 +227,13 @@ def _rows(stage: Stage, played: dict[str, list[str]]) -> list[dict[str, Any]]:
                 sent, receipted = _commits(archive, name)
                 receipts.append((receipted - sent).total_seconds())
                 commands.append((stage.commands[name] - sent).total_seconds())
-            rows += [
+            found += [
                 row(f"trigger's commit → its receipt's commit at the CSC, {condition}", receipts,
                     scale=_MS, unit="ms", goal=RECEIPT_GOAL_MS),
                 row(f"trigger's commit → first command to the telescope, {condition}", commands,
-                    scale=_MS, unit="ms", goal=COMMAND_GOAL_MS),
+                    scale=_MS, unit="ms", goal=command_goal_ms),
             ]  # fmt: skip
-    return rows
+    return found
 
 
 def _commits(archive: Archive, name: str) -> tuple[datetime, datetime]:

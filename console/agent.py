@@ -128,6 +128,7 @@ async def open_site(
     finally:
         living.cancel()
         await runner.settle(_SETTLE_S)
+        await asyncio.to_thread(runner.close)
         journal.close()
 
 

@@ -6,20 +6,31 @@ import typer
 
 from console.commands import (
     archive_commands,
+    bundle_commands,
     centre,
     deploy_commands,
     packet_commands,
+    people,
+    preflight,
     servers_commands,
     set_aside,
+    setting_up,
     sites,
     status,
 )
 from console.commands.demo import demo
+from console.commands.drill import drill
 from console.commands.faults import faults
+from console.commands.focus import focus
+from console.commands.planning import plan
+from console.commands.replay import replay
+from console.commands.telescope_status import telescope_status
+from console.commands.watchdog import watchdog
 
 _TRY = "Try it"
 _RUN = "Run the sites"
 _OBSERVE = "Trigger, follow, look"
+_TEST = "Test with what happened"
 
 app = typer.Typer(
     name="followup",
@@ -50,10 +61,20 @@ servers_commands.register(app, panel=_RUN)
 status.register(app, panel=_RUN)
 app.add_typer(sites.relay, name="relay", rich_help_panel=_RUN)
 app.add_typer(sites.csc, name="csc", rich_help_panel=_RUN)
+setting_up.register(sites.gft)
+preflight.register(sites.gft)
+sites.gft.command("status")(telescope_status)
+people.register(sites.gft)
+sites.gft.command("plan")(plan)
+sites.gft.command("focus")(focus)
+sites.gft.command("drill")(drill)
+sites.gft.command("watchdog")(watchdog)
 app.add_typer(sites.gft, name="gft", rich_help_panel=_RUN)
 app.add_typer(deploy_commands.deploy, name="deploy", rich_help_panel=_RUN)
 centre.register(app, panel=_OBSERVE)
 app.add_typer(archive_commands.archive, name="archive", rich_help_panel=_OBSERVE)
+bundle_commands.register(app, panel=_OBSERVE)
+app.command("replay", rich_help_panel=_TEST)(replay)
 set_aside.register(packet_commands.packet)
 app.add_typer(packet_commands.packet, name="packet", rich_help_panel=_OBSERVE)
 

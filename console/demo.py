@@ -35,7 +35,7 @@ from deploy.errors import DeployError
 from deploy.indiserver import check_installed
 from followup.clock import SkyClock, WallClock
 from followup.errors import ConfigurationError, FollowupError
-from followup.names import CSC, RELAY
+from followup.names import CSC, RELAY, CampaignName, title_of
 from simulators.sites import known_telescope
 
 _BEFORE = timedelta(hours=6)
@@ -201,9 +201,7 @@ class Demo:
         await enrolment.make_centre(self.state, servers, sky=sky)
         api_url = f"{servers.prefect_url}/api" if servers.prefect_url else ""
         for name in self.settings.telescopes:
-            enrolled = await enrolment.admit_telescope(
-                self.state, servers.prosody, name, sftp_port=servers.ports.sftp
-            )
+            enrolled = await enrolment.admit_telescope(self.state, servers.prosody, name)
             folder = self.state.telescope(name)
             content: dict[str, Any] = {"model": name, "devices": "simulated"}
             if self.settings.over_indi:
@@ -428,5 +426,5 @@ def _is_kept(run: dict[str, str], keep: bool) -> bool:
 
 
 def _runs_of(campaign: str) -> set[tuple[str, str]]:
-    burst, _, telescope = campaign.partition(".")
-    return {(flow, f"{burst} · {telescope}") for flow in ("follow-up", "observe")}
+    title = title_of(CampaignName.parse(campaign), drill=True)
+    return {(flow, title) for flow in ("follow-up", "observe")}

@@ -13,12 +13,14 @@ from agents.ftp_relay.store_accounts import StoreAccounts
 from console import settings
 from console.servers import DOMAIN, HOST, Servers
 from console.settings import SETTINGS
+from console.site_key import PUBLIC_KEY, fingerprint, own_key
 from console.state import State, replace_file
 from deploy.prosody import Prosody
 from followup.errors import ConfigurationError
 from followup.names import CSC, check_telescope
 
-_KEY = "id_ed25519"
+_ENROLMENT = "enrolment.toml"
+_HOST_KEY = "relay_host_key.pub"
 
 
 def relay_store(relay: Path) -> StoreAccounts:
@@ -50,8 +52,8 @@ async def make_centre(state: State, servers: Servers, *, sky: dict[str, Any] | N
         settings.write(state.relay, {"sftp_port": servers.ports.sftp, "xmpp": _xmpp(servers)})
     if not (state.csc / SETTINGS).exists():
         await _make_account(state, state.csc, servers)
-        relay_store(state.relay).admit(CSC, _make_key(state.csc))
-        shutil.copyfile(state.relay / "host_key.pub", state.csc / "relay_host_key.pub")
+        relay_store(state.relay).admit(CSC, own_key(state.csc))
+        shutil.copyfile(state.relay / "host_key.pub", state.csc / _HOST_KEY)
         settings.write(state.csc, {"xmpp": _xmpp(servers), "sftp": _sftp(servers)})
     # The ports, the clock and the Prefect server may be others than last time.
     for folder in (state.relay, state.csc):
@@ -86,15 +88,21 @@ async def restore_accounts(state: State, prosody: Prosody) -> list[str]:
     return lost
 
 
-async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_port: int) -> Path:
+async def admit_telescope(state: State, prosody: Prosody, name: str, *, key: str = "") -> Path:
     """Admit a telescope: account, key, directory; its topic is made by the relay's agent.
 
-    Admitting it again gives it a new password and a new key.
+    Admitting it again gives it a new password, and no key but this one.
+
+    Parameters
+    ----------
+    key
+        The public key that the telescope's computer has sent, one line. Empty for a telescope on this
+        computer: its key is in its folder below `state`, or is made there.
 
     Returns
     -------
     Path
-        Folder of the enrolment, to be taken to the telescope's computer.
+        Folder of the enrolment, to be taken to the telescope's computer. There is no private key in it.
 
     Raises
     ------
@@ -107,25 +115,32 @@ async def admit_telescope(state: State, prosody: Prosody, name: str, *, sftp_por
         raise ConfigurationError(str(error), hint="followup csc admit gft-NAME") from error
     if not (state.csc / SETTINGS).exists():
         raise ConfigurationError(f"{state.root} holds no science centre", hint="followup up makes one")
+    public = key or own_key(state.telescope(name))
     folder = state.enrolments / name
     shutil.rmtree(folder, ignore_errors=True)
     password = await _add_account(state, prosody, name)
     replace_file(folder / "password", password + "\n", mode=0o600)
-    public = _make_key(folder)
+    replace_file(folder / PUBLIC_KEY, public + "\n")
     relay_store(state.relay).admit(name, public)
-    shutil.copyfile(state.csc / "ca.pem", folder / "ca.pem")
-    shutil.copyfile(state.relay / "host_key.pub", folder / "relay_host_key.pub")
-    content = {
-        "name": name,
-        "xmpp": {"host": HOST, "port": prosody.config.port, "domain": prosody.config.domain},
-        "sftp": {"host": HOST, "port": sftp_port},
-    }
-    replace_file(folder / "enrolment.toml", tomlkit.dumps(content))
+    replace_file(folder / _ENROLMENT, tomlkit.dumps({"name": name, **_reached(state.csc, folder)}))
     for site in (state.csc, state.relay):
         mark = site / "telescopes" / name
         mark.parent.mkdir(mode=0o700, exist_ok=True)
         mark.touch()
     return folder
+
+
+def _reached(csc: Path, enrolment: Path) -> dict[str, Any]:
+    """Tell a telescope how to reach the servers: as the science centre does. Copies what proves them."""
+    said = settings.content(csc)
+    xmpp, sftp = said["xmpp"], said["sftp"]
+    shutil.copyfile(csc / xmpp.get("ca_file", "ca.pem"), enrolment / "ca.pem")
+    shutil.copyfile(csc / sftp.get("host_key_file", _HOST_KEY), enrolment / _HOST_KEY)
+    return {
+        **({"authority": said["authority"]} if "authority" in said else {}),
+        "xmpp": {key: xmpp[key] for key in ("host", "port", "domain") if key in xmpp},
+        "sftp": {key: sftp[key] for key in ("host", "port")},
+    }
 
 
 async def revoke_telescope(state: State, prosody: Prosody, name: str) -> None:
@@ -148,20 +163,42 @@ async def revoke_telescope(state: State, prosody: Prosody, name: str) -> None:
     shutil.rmtree(state.enrolments / name, ignore_errors=True)
 
 
-def install_enrolment(enrolment: Path, site: Path, content: dict[str, Any]) -> None:
-    """Set up a telescope's folder from its enrolment; `content` is what else its ``site.toml`` says."""
+def take_in(enrolment: Path, site: Path) -> dict[str, Any]:
+    """Copy what an enrolment brings into a telescope's folder; return what its ``site.toml`` must say.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no enrolment, or that of another telescope or another key.
+    """
     try:
-        given = tomlkit.parse((enrolment / "enrolment.toml").read_text(encoding="utf-8")).unwrap()
+        given = tomlkit.parse((enrolment / _ENROLMENT).read_text(encoding="utf-8")).unwrap()
+        admitted = (enrolment / PUBLIC_KEY).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{enrolment} is not an enrolment: {error}",
             hint="followup csc admit gft-NAME makes one",
         ) from error
-    for name in ("password", _KEY):
-        replace_file(site / name, (enrolment / name).read_text(encoding="utf-8"), mode=0o600)
-    for name in ("ca.pem", "relay_host_key.pub"):
+    if given.get("name") != site.name:
+        raise ConfigurationError(
+            f"{enrolment} is the enrolment of {given.get('name')}, not of {site.name}",
+            hint="give the folder that was made for this telescope",
+        )
+    own = own_key(site)
+    if fingerprint(own) != fingerprint(admitted):
+        raise ConfigurationError(
+            f"{enrolment} admits the key {fingerprint(admitted)}; this telescope's is {fingerprint(own)}",
+            hint=f"send {site / PUBLIC_KEY} to the science centre: followup csc admit {site.name} --key FILE",
+        )
+    replace_file(site / "password", (enrolment / "password").read_text(encoding="utf-8"), mode=0o600)
+    for name in ("ca.pem", _HOST_KEY):
         shutil.copyfile(enrolment / name, site / name)
-    settings.write(site, {**given, **content})
+    return given
+
+
+def install_enrolment(enrolment: Path, site: Path, content: dict[str, Any]) -> None:
+    """Set up a telescope's folder from its enrolment; `content` is what else its ``site.toml`` says."""
+    settings.write(site, {**take_in(enrolment, site), **content})
 
 
 def update(folder: Path, **values: Any) -> None:
@@ -193,12 +230,6 @@ async def _add_account(state: State, prosody: Prosody, user: str) -> str:
 
 def _kept_password(state: State, user: str) -> Path:
     return state.servers / "accounts" / user
-
-
-def _make_key(folder: Path) -> str:
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    replace_file(folder / _KEY, key.export_private_key().decode(), mode=0o600)
-    return key.export_public_key().decode()
 
 
 def _xmpp(servers: Servers) -> dict[str, Any]:

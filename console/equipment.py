@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agents.gft.local_catalogue import LocalCatalogue
@@ -12,6 +12,7 @@ from console.settings import IndiTelescope, TelescopeSettings
 from followup.catalogue import ReferenceCatalogue
 from followup.clock import Clock, WallClock
 from followup.devices import Telescope
+from followup.safety import Limits
 from followup.site import Instrument, Site
 from simulators.scenario import read_scenario
 from simulators.sites import known_telescope
@@ -53,13 +54,13 @@ async def equipped(config: TelescopeSettings, folder: Path, sky: Clock) -> Async
         scenario = folder / config.scenario_file
         yield Equipment(
             telescope=simulated_telescope(model, scenario, clock=sky),
-            site=model.site,
+            site=limited(model.site, config.safety),
             instrument=model.instrument,
             catalogue=_simulated_stars(scenario),
             simulated=True,
         )
         return
-    site, instrument = indi.place.site(), indi.detector.instrument(config.name)
+    site, instrument = limited(indi.place.site(), config.safety), indi.detector.instrument(config.name)
     catalogue = _stars(indi, folder, config.scenario_file, instrument)
     # Who has no INDI telescope does not load its library.
     from agents.gft.indi.telescope import indi_telescope  # noqa: PLC0415
@@ -72,6 +73,11 @@ async def equipped(config: TelescopeSettings, folder: Path, sky: Clock) -> Async
             catalogue=catalogue,
             simulated=indi.catalogue_file is None,
         )
+
+
+def limited(site: Site, limits: Limits) -> Site:
+    """Give a site where nothing is planned so low that the airmass would end it."""
+    return replace(site, min_altitude_deg=max(site.min_altitude_deg, limits.lowest_deg))
 
 
 def _stars(

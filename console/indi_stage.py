@@ -21,6 +21,9 @@ ACQUISITION_S = 5.0
 POINTING_ERROR_ARCSEC = (160.0, -110.0)
 """How far east and north of where the mount believes to look the telescope looks."""
 
+IN_FOCUS = 36700
+"""Where the camera's simulator has its sharpest images."""
+
 _STRATEGIES = "strategies.toml"
 
 
@@ -94,6 +97,10 @@ async def raise_curtain(folder: Path, model: KnownTelescope, port: int) -> IndiS
         # It would look only once a second whether an exposure has begun or ended.
         await server.tell(camera, "CONNECTION", {"CONNECT": "On"})
         await server.tell(camera, "POLLING_PERIOD", {"PERIOD_MS": 100})
+        # It would begin the night far out of focus, and there is no night to lose in a demonstration.
+        _, focuser = DRIVERS["focuser"]
+        await server.tell(focuser, "CONNECTION", {"CONNECT": "On"})
+        await server.tell(focuser, "ABS_FOCUS_POSITION", {"FOCUS_ABSOLUTE_POSITION": IN_FOCUS})
     except BaseException:
         await server.stop()
         raise

@@ -217,7 +217,7 @@ class LiveView:
 def _body(line: dict[str, Any]) -> str:
     """Return what a packet says without what the view shows anyway: author, campaign, that it is a drill."""
     campaign = str(line.get("campaign", ""))
-    body = str(line.get("body", "")).removeprefix("[drill] ").removeprefix(f"{campaign}: ")
+    body = str(line.get("body", "")).removeprefix("[DRILL] ").removeprefix(f"{campaign}: ")
     return body.removeprefix(f"{line['from']} ").replace(f"{campaign}.", "")
 
 

@@ -62,6 +62,11 @@ def set_up(folder: Path, *, as_json: bool, verbose: bool) -> Path:
     return path
 
 
+def silence() -> None:
+    """Keep what libraries log to themselves: a command says in its own words how it went."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def _to_screen(*, as_json: bool) -> logging.Handler:
     handler: logging.Handler
     if as_json:

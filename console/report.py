@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -49,20 +50,24 @@ def report(
     Returns
     -------
     dict
-        ``campaigns``, ``packets``, ``files``, ``photometry``, ``latency_s``, ``flow_runs``, ``prefect_ui``,
-        ``archive``; ``docs/report.md`` describes them.
+        ``campaigns``, ``packets``, ``files``, ``photometry``, ``decisions``, ``latency_s``, ``flow_runs``,
+        ``prefect_ui``, ``archive``; ``docs/report.md`` describes them.
     """
     truth = truth or NoTruth()
     campaigns = [c for c in archive.campaigns() if bursts is None or c.burst in bursts]
     checked = campaigns if verify else []
     problems = {(p.campaign, p.dataset, p.path): p.what for c in checked for p in archive.verify(c.name)}
-    packets, files, photometry = [], [], []
+    packets, files, photometry, decisions = [], [], [], []
     receipts_s, slews_s = [], []
     for campaign in campaigns:
         ledger = archive.ledger(campaign.name)
         packets += [_packet(entry, campaign.name) for entry in ledger]
         files += [_file(file, problems) for file in archive.files(campaign.name)]
         photometry += [_point(p, campaign, truth) for p in archive.photometry(campaign.name)]
+        decisions += [
+            {"campaign": campaign.name, **asdict(each), "time": each.time.isoformat()}
+            for each in archive.decisions(campaign.name)
+        ]
         receipt_s, slew_s = _latency(campaign, ledger)
         receipts_s += receipt_s
         slews_s += slew_s
@@ -71,6 +76,7 @@ def report(
         "packets": packets,
         "files": files,
         "photometry": photometry,
+        "decisions": decisions,
         "latency_s": {
             "trigger_to_receipt": _median(receipts_s),
             "trigger_to_slew": _median(slews_s),

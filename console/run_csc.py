@@ -6,20 +6,22 @@ import asyncio
 import base64
 import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from agents.csc.downloads import Downloads
 from agents.csc.service import CscAgent
-from agents.csc.triggering import Triggered
 from archive.archive import Archive
 from archive.errors import ArchiveError, ArchiveFullError, ArchiveUnavailableError
 from console import settings
 from console.agent import Site, open_site, serve, watch_enrolments
+from console.alerting import FormDesk
 from console.enrolment import enrolled
 from console.state import archive_files, archive_url
 from console.store_login import sftp_settings
+from flows.runner import PrefectRunner
 from followup.errors import FollowupError
 from followup.names import CSC, RELAY, CampaignName, topic_of
 from messaging.rules import Rules
@@ -93,12 +95,19 @@ async def _serve(site: Site, folder: Path, archive: Archive, downloads: Download
 
     async def trigger(arguments: dict[str, Any]) -> list[dict[str, str]]:
         triggered = await agent.trigger(
-            base64.b64decode(arguments["alert"]), arguments["telescopes"], drill=arguments["drill"]
+            base64.b64decode(arguments["alert"]),
+            arguments["telescopes"],
+            drill=arguments["drill"],
+            dry_run=arguments.get("dry_run", False),
         )
-        return [_told(made) for made in triggered]
+        return [made.facts for made in triggered]
+
+    async def by_form(raw: bytes, chosen: Sequence[str] | None, drill: bool) -> list[dict[str, str]]:
+        return [made.facts for made in await agent.trigger(raw, chosen, drill=drill)]
 
     async def call_off(arguments: dict[str, Any]) -> dict[str, str]:
-        return _told(await agent.call_off(_campaign(arguments["campaign"]), arguments["reason"]))
+        made = await agent.call_off(_campaign(arguments["campaign"]), arguments["reason"])
+        return made.facts
 
     async def telescopes(_: dict[str, Any]) -> dict[str, bool | None]:
         return {name: site.session.heard(name) for name in enrolled(folder)}
@@ -111,6 +120,12 @@ async def _serve(site: Site, folder: Path, archive: Archive, downloads: Download
             lost = await asyncio.to_thread(archive.undelivered)
         return {**standing, **said, "undelivered": [f"{campaign}/{dataset}" for campaign, dataset in lost]}
 
+    if isinstance(site.runner, PrefectRunner):
+        site.runner.serve_form(
+            FormDesk(
+                enrolled=lambda: enrolled(folder), triggers=by_form, sky=site.sky, authority=site.authority
+            )
+        )
     watching = asyncio.create_task(
         watch_enrolments(site, lambda: enrolled(folder), arrive=arrive, leave=leave)
     )
@@ -131,11 +146,3 @@ def _campaign(text: str) -> CampaignName:
         return CampaignName.parse(text)
     except ValueError as error:
         raise FollowupError(str(error), hint="followup campaigns lists them") from error
-
-
-def _told(made: Triggered) -> dict[str, str]:
-    return {
-        "campaign": str(made.campaign),
-        "ivorn": made.packet.ivorn if made.packet else "",
-        "reason": made.reason,
-    }

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 from agents.gft.bench import Bench
+from agents.gft.drill.source import DrillCamera
+from agents.gft.enclosures import Enclosures
 from agents.gft.keeping import Keeping, Terms
+from agents.gft.logbook import Logbook, logged
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
 from agents.gft.reduction.calibration import Masters, build_masters, read_masters, write_masters
 from agents.gft.service import TelescopeAgent
 from console import settings
 from console.agent import Site, open_site, serve
+from console.drill import drill_commands
 from console.equipment import equipped
+from console.focus import focus_commands, focus_duty
 from console.memory import give_back_large_blocks
+from console.people import commands_of_people, show_in_prefect
+from console.run_watchdog import watched
+from console.site_papers import CALIBRATION, strategies_text
+from console.state import agent_lock
 from console.store_login import sftp_settings
-from followup.errors import ConfigurationError
 from followup.names import CSC, RELAY, topic_of
 from followup.site import Instrument
-from followup.strategy import Strategies, default_strategies, load_strategies
+from followup.strategy import load_strategies
 from messaging.rules import Rules
 
 log = logging.getLogger(__name__)
@@ -47,13 +56,19 @@ async def run_gft(folder: Path) -> None:
 async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -> None:
     # What is wrong with the settings must not take the minutes until the telescope is ready to show.
     sftp = sftp_settings(folder, config.name, config.sftp)
-    strategies = _strategies(folder, config.strategies_file)
+    rules, source = strategies_text(folder, config.strategies_file)
+    strategies = load_strategies(rules, source=source)
+    logbook = Logbook(folder / "devices", site.sky)
     async with equipped(config, folder, site.sky) as equipment:
-        observatory = Observatory(equipment.telescope, site.sky)
+        camera = DrillCamera(equipment.telescope.camera)
+        telescope = replace(equipment.telescope, camera=camera)
+        observatory = Observatory(
+            logged(telescope, logbook), site.sky, park_before_closing=config.safety.park_before_closing
+        )
         planner = Planner(
             site=equipment.site, instrument=equipment.instrument, strategies=strategies, clock=site.sky
         )
-        masters = await _masters(observatory, equipment.instrument, folder / "calibration.fits")
+        masters = await _masters(observatory, equipment.instrument, folder / CALIBRATION)
         bench = Bench(
             name=config.name,
             site=equipment.site,
@@ -72,19 +87,35 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
             sky=site.sky,
             wall=site.wall,
             acquisition_s=config.acquisition_s,
+            limits=config.safety,
+            run=agent_lock(folder).parent,
+            watchdog=lambda: watched(folder) if config.devices == "indi" else None,
+            enclosures=Enclosures(
+                strategies=rules,
+                logbook=logbook,
+                settings={"acquisition_s": config.acquisition_s, "limits": asdict(config.safety)},
+            ),
         )
+        duty = focus_duty(bench, config)
         agent = TelescopeAgent(bench)
         courier = site.courier(agent, Rules.for_telescope(config.name))
         bench.wake = courier.wake
         # What was interrupted goes on first: a new trigger can wait the seconds until the tables are made.
         await agent.start()
-        keeping = asyncio.create_task(_keeping(site, bench.folder, config).run())
+        beside = [asyncio.create_task(_keeping(site, bench.folder, config).run())]
         try:
             await planner.warm()
-            await serve(site, courier, {"telescope": lambda _: agent.standing()}, before_end=agent.stop)
+            if duty is not None:
+                beside.append(asyncio.create_task(duty.watch()))
+            commands = {"telescope": lambda _: agent.standing(), **focus_commands(duty)}
+            commands |= drill_commands(agent, camera, config)
+            commands |= commands_of_people(site, agent)
+            show_in_prefect(site, agent)
+            await serve(site, courier, commands, before_end=agent.stop)
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             bench.close()
 
 
@@ -105,16 +136,3 @@ async def _masters(observatory: Observatory, instrument: Instrument, path: Path)
     masters = await asyncio.to_thread(build_masters, frames, instrument)
     await asyncio.to_thread(write_masters, masters, path)
     return masters
-
-
-def _strategies(folder: Path, file: Path | None) -> Strategies:
-    if file is None:
-        return default_strategies()
-    path = folder / file
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: {error.strerror}", hint="strategies_file in site.toml names it"
-        ) from error
-    return load_strategies(text, source=str(path))

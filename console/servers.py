@@ -119,7 +119,7 @@ async def _running(state: State, prefect: str, ports: Ports) -> AsyncIterator[Se
         key=certificate.key,
     )
     server = PrefectServer(state.servers / "prefect", port=ports.prefect) if prefect == EMBEDDED else None
-    url = server.ui_url if server else _checked_url(prefect)
+    url = server.ui_url if server else checked_url(prefect)
     mark = state.servers / _MARK
     try:
         if server is not None:
@@ -168,7 +168,7 @@ def running_pid(state: State) -> int | None:
     return holder(state.servers / _LOCK)
 
 
-def _checked_url(prefect: str) -> str:
+def checked_url(prefect: str) -> str:
     """Return the URL of a Prefect server's UI, without a slash at the end; empty for none."""
     if prefect == NONE:
         return ""

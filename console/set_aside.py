@@ -21,6 +21,7 @@ from messaging.journal import Journal
 from messaging.reader import Reader
 from messaging.records import Outgoing, OutgoingState
 from messaging.store import Store
+from messaging.transaction import Transaction
 from voevent.packet import MAX_PACKET_BYTES, PacketId
 
 T = TypeVar("T")
@@ -98,14 +99,28 @@ async def send_again(folder: Path, packet: PacketId) -> int:
         revived: int = await ask(folder, "resend", ivorn=packet.ivorn, sha256=packet.sha256)
         return revived
     try:
-        with held(agent_lock(folder)), _opened(folder) as store:
-            [(revived, error)] = store.transact([lambda tx: tx.revive(packet)])
+        return transact(folder, lambda tx: tx.revive(packet))
     except HeldError:
         # It was started at this moment.
         return await send_again(folder, packet)
+
+
+def transact(folder: Path, work: Callable[[Transaction], T]) -> T:
+    """Do something with the journal of a site whose agent does not run.
+
+    Raises
+    ------
+    HeldError
+        When it runs after all.
+    JournalError
+        When the journal cannot be written.
+    """
+    with held(agent_lock(folder)), _opened(folder) as store:
+        [(found, error)] = store.transact([work])
     if error is not None:
         raise error
-    return revived
+    done: T = found
+    return done
 
 
 async def resend(journal: Journal, wake: Callable[[], None], packet: PacketId) -> int:

@@ -19,10 +19,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from console.device_settings import Detector, Indi, Place
+from console.device_settings import Detector, Drill, Focus, Indi, Place
+from console.misread import misread, no_toml
 from console.state import replace_file
 from followup.clock import Clock, SkyClock, WallClock
 from followup.errors import ConfigurationError
+from followup.safety import Limits
 
 SETTINGS = "site.toml"
 """The file of a site's settings. In a folder without one, setting up was not finished."""
@@ -141,6 +143,9 @@ class TelescopeSettings(_Site):
     place: Place | None = None
     detector: Detector | None = None
     indi: Indi | None = None
+    focus: Focus = Focus()
+    drill: Drill = Drill()
+    safety: Limits = Limits()
     catalogue_file: Path | None = None
     """With INDI devices: the reference stars; without it all that the telescope says is a drill."""
 
@@ -199,13 +204,9 @@ def read(kind: type[S], folder: Path) -> S:
     try:
         settings: S = FromFile()
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}." for part in first["loc"]).rstrip(".")
-        what = first["msg"].removeprefix("Value error, ")
-        message = f"{path}: {where}: {what}" if where else f"{path}: {what}"
-        raise ConfigurationError(message, hint="mend that line") from error
+        raise misread(path, kind, error) from error
     except ValueError as error:
-        raise ConfigurationError(f"{path}: {error}", hint="mend the file: it must be TOML") from error
+        raise no_toml(path, error) from error
     return settings
 
 
@@ -221,7 +222,7 @@ def content(folder: Path) -> dict[str, Any]:
     try:
         return tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     except ValueError as error:
-        raise ConfigurationError(f"{path}: {error}", hint="mend the file: it must be TOML") from error
+        raise no_toml(path, error) from error
 
 
 def write(folder: Path, content: dict[str, Any]) -> None:

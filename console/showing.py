@@ -13,7 +13,9 @@ from archive.archive import Archive
 from archive.records import CampaignRecord, LedgerEntry
 from console.screen import NARROW, listing, name_column, number_column
 from followup.names import RELAY
-from voevent.kinds import PhotometryPoint, ReceiptOutcome
+from voevent.kinds import Decided, Kind, PhotometryPoint, ReceiptOutcome, Status, StatusState
+from voevent.parse import parse
+from voevent.read import read
 
 _STYLES = {
     ReceiptOutcome.ACCEPTED: "green",
@@ -34,10 +36,15 @@ def show_campaign(archive: Archive, record: CampaignRecord, console: Console) ->
         console.print(line, markup=False, soft_wrap=True)
     if record.tasks:
         console.print(_tasks(record))
+    if (told := _told(archive, record.name)) is not None:
+        console.print(told)
     console.print(_ledger(archive.ledger(record.name), narrow=console.width < NARROW))
     points = archive.photometry(record.name)
     if points:
         console.print(_photometry(points))
+    decisions = archive.decisions(record.name)
+    if decisions:
+        console.print(_decisions(decisions))
     files = archive.files(record.name)
     if files:
         table = listing(
@@ -93,6 +100,17 @@ def _tasks(record: CampaignRecord) -> Table:
             task.reason,
         )
     return table
+
+
+def _told(archive: Archive, campaign: str) -> Table | None:
+    """List what the telescope told of its condition: who held it, what was unsafe, why it was aborted."""
+    table = listing(name_column("time (UTC)"), "condition", Column("why", ratio=1), title="told")
+    for stored in sorted(archive.packets(campaign, Kind.STATUS), key=lambda each: each.sequence or 0):
+        raw = archive.raw(stored.id)
+        _, said = (None, None) if raw is None else read(parse(raw))
+        if isinstance(said, Status) and said.state is not StatusState.PLAN and stored.written is not None:
+            table.add_row(f"{stored.written:%m-%d %H:%M:%S}", said.state, said.text)
+    return table if table.row_count else None
 
 
 def _ledger(entries: tuple[LedgerEntry, ...], *, narrow: bool) -> Table:
@@ -153,6 +171,15 @@ def _photometry(points: tuple[PhotometryPoint, ...]) -> Table:
         mag = f"> {p.mag:.2f}" if p.limit else f"{p.mag:.2f}"
         err = f"{p.limit_sigma:.0f} σ limit" if p.limit else f"{p.mag_err or 0:.2f}"
         table.add_row(f"{p.t_s:.0f}", p.filter, mag, err, f"{p.exposure_s:g}", p.task)
+    return table
+
+
+def _decisions(decisions: tuple[Decided, ...]) -> Table:
+    table = listing(
+        name_column("time (UTC)"), name_column("rule"), Column("decision", ratio=1), title="decisions"
+    )
+    for each in decisions:
+        table.add_row(f"{each.time:%m-%d %H:%M:%S}", each.rule, each.text)
     return table
 
 

@@ -61,6 +61,11 @@ def agent_lock(site: Path) -> Path:
     return site / "run" / "lock"
 
 
+def watchdog_lock(site: Path) -> Path:
+    """Lock file of the one watchdog over the agent of a site's folder."""
+    return site / "run" / "watchdog.lock"
+
+
 def archive_url(csc: Path, configured: str) -> str:
     """SQLAlchemy URL of the archive of the science centre in folder `csc`."""
     return configured or f"sqlite:///{csc.absolute() / 'archive.sqlite'}"

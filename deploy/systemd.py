@@ -23,6 +23,7 @@ class _Agent:
     command: str
     folder: str
     after: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
 
 
 _AGENTS = {
@@ -36,7 +37,15 @@ _AGENTS = {
         title="Relay of followup", command="relay run", folder="csc-ftp", after=("prosody.service",)
     ),
     "followup-gft@.service": _Agent(
-        title="Telescope gft-%i of followup", command="gft run gft-%i", folder="gft-%i"
+        title="Telescope gft-%i of followup",
+        command="gft run gft-%i",
+        folder="gft-%i",
+        # Nobody has to remember it; it stays when the agent is stopped.
+        wants=("followup-gft-watchdog@%i.service",),
+    ),
+    # It neither starts nor ends with the agent: it is there for when that is not.
+    "followup-gft-watchdog@.service": _Agent(
+        title="Watchdog of the telescope gft-%i of followup", command="gft watchdog gft-%i", folder="gft-%i"
     ),
 }
 
@@ -77,6 +86,7 @@ class ServiceUnits:
     def _render(self, agent: _Agent) -> str:
         values = {
             "TITLE": agent.title,
+            "WANTS": " ".join(("network-online.target", *agent.wants)),
             "AFTER": " ".join(("network-online.target", *agent.after)),
             "USER": self.user,
             "PROGRAM": str(self.program),

@@ -27,6 +27,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
 
 from flows.channel import Channel, current
+from flows.waiting import Waiting
 from followup.story import (
     Ended,
     Progressed,
@@ -89,6 +90,7 @@ def step(name: str) -> Task[..., Any]:
 class _Watch:
     """What is being shown right now."""
 
+    waiting: Waiting
     lines: dict[str, _Lines] = field(default_factory=dict)
     bars: dict[str, UUID] = field(default_factory=dict)
     bar_times: dict[str, float] = field(default_factory=dict)
@@ -113,7 +115,8 @@ async def show(steps: Steps) -> State[Any]:
             await _show_note(channel, number, note)
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(_watch_for_cancel(run.flow_run.id, channel))
-            ended = await _relay_events(channel, _Watch(), steps, group)
+            waiting = Waiting(run.flow_run.id, channel.story.clock)
+            ended = await _relay_events(channel, _Watch(waiting=waiting), steps, group)
             watcher.cancel()
     except Exception as error:  # noqa: BLE001 - one that ends this run ends nothing else
         first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
@@ -136,8 +139,10 @@ async def _relay_events(channel: Channel, watch: _Watch, steps: Steps, group: as
                 task = steps[event.step.partition(":")[0]]
                 named = task.with_options(task_run_name=_plain(event.name), description=event.description)
                 group.create_task(_run(named, event.step, lines))
+                await watch.waiting.begins(event)
             case StepEnded() if event.step in watch.lines:
                 watch.lines[event.step].put_nowait(event)
+                await watch.waiting.ends(event.step)
             case Said() if event.step in watch.lines:
                 watch.lines[event.step].put_nowait(event)
             case Said():

@@ -22,6 +22,7 @@ from flows.leftovers import Leftovers, Telling, end_steps
 from flows.note import outage_note
 from flows.observe import observe
 from flows.relay import relay
+from flows.replay import replay
 from flows.server import Outage, ServerWatch
 from flows.show import STATE_TYPES
 from flows.silence import watch_for_silence
@@ -35,6 +36,7 @@ FLOWS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "focus": focus,
     "follow-up": follow_up,
     "relay": relay,
+    "replay": replay,
 }
 _HEAD_START_S = 0.5
 """Starting a run keeps the interpreter busy for a good tenth of a second: the packets and the telescope of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -49,8 +49,15 @@ class SkyClock:
 
     def now(self) -> datetime:
         """Present sky time."""
-        elapsed = (self.wall.now() - self.wall_epoch).total_seconds()
-        return self.sky_epoch + timedelta(seconds=elapsed * self.rate)
+        return self.sky_at(self.wall.now())
+
+    def wall_at(self, time: datetime) -> datetime:
+        """Tell what the wall's clock shows when this one shows `time`."""
+        return self.wall_epoch + (time - self.sky_epoch) / self.rate
+
+    def sky_at(self, wall_time: datetime) -> datetime:
+        """Tell what this clock shows when the wall's shows `wall_time`."""
+        return self.sky_epoch + (wall_time - self.wall_epoch) * self.rate
 
     async def sleep(self, seconds: float) -> None:
         """Sleep so many seconds of sky time."""

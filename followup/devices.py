@@ -82,6 +82,10 @@ class Mount(Protocol):
         """Where it points now, ICRS."""
         ...
 
+    async def flip_due(self) -> bool:
+        """Whether it must swing to the other side of its pier, which slewing to the same place again does."""
+        ...
+
     async def stop(self) -> None:
         """Stop moving at once; tracking ends."""
         ...
@@ -108,6 +112,26 @@ class FilterWheel(Protocol):
 
     async def select(self, filter_name: str) -> None:
         """Return when that filter is in the beam."""
+        ...
+
+
+class Focuser(Protocol):
+    """Moves the focus. Positions are steps, as its maker counts them."""
+
+    async def limits(self) -> tuple[int, int]:
+        """Give the lowest and the highest position."""
+        ...
+
+    async def position(self) -> int:
+        """Where it is now."""
+        ...
+
+    async def move(self, position: int) -> None:
+        """Return when it is there; whoever stops waiting stops it."""
+        ...
+
+    async def temperature(self) -> float | None:
+        """Give the temperature of the telescope's tube in degrees Celsius; None when it has no sensor."""
         ...
 
 
@@ -141,10 +165,11 @@ class WeatherStation(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Telescope:
-    """The devices of one telescope."""
+    """The devices of one telescope; `focuser` is None when it has none."""
 
     mount: Mount
     camera: Camera
     filter_wheel: FilterWheel
     dome: Dome
     weather: WeatherStation
+    focuser: Focuser | None = None

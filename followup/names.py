@@ -72,6 +72,12 @@ class CampaignName:
         return cls(burst, telescope)
 
 
+def title_of(name: CampaignName, *, drill: bool, revision: int = 0) -> str:
+    """Say a campaign's name as people see it: a drill is announced as one."""
+    again = f" · revision {revision}" if revision else ""
+    return f"{name.burst} · {name.telescope}{again}{' · DRILL' if drill else ''}"
+
+
 def topic_of(telescope: str) -> str:
     """Name of a telescope's pubsub node."""
     return f"followup/{check_telescope(telescope)}"

@@ -6,7 +6,7 @@ astroplan and takes about 0.1 s. Both are pure: what became of earlier tasks, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,10 +14,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from followup.almanac import Almanac, fast_visibility
+from followup.decision import Decision
 from followup.obstacle import obstacle
-from followup.schedule import Task, schedule
+from followup.progress import NOTHING_YET, SoFar
+from followup.schedule import BEGUN_BEFORE, Task, schedule
 from followup.site import Instrument, Site
-from followup.strategy import LONGEST_AGE_S, Chosen, Decision, Strategies, Strategy
+from followup.strategy import LONGEST_AGE_S, Chosen, Strategies, Strategy
 from followup.visibility import Visibility, observe_visibility
 from voevent.kinds import PlannedTask, Trigger
 from voevent.packet import SkyPosition
@@ -30,6 +32,7 @@ ALMANAC_AHEAD = timedelta(seconds=LONGEST_AGE_S + CLOCK_TOLERANCE_S)
 
 _TASKS = TypeAdapter(tuple[Task, ...])
 _DECISIONS = TypeAdapter(tuple[Decision, ...])
+_TARGET = TypeAdapter(SkyPosition | None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +81,15 @@ class Plan:
     tasks
         Those still to be done, in order of start; empty when nothing can be observed any more.
     reason
-        Why there are no tasks; empty when there are.
+        Why there are no tasks; empty when there are, or when all that was wanted has been begun.
+    target
+        Where it points.
+    earlier
+        Tasks of earlier plans that were begun.
+    void
+        Names of those among them whose exposures do not show the target: their epochs are observed again.
+    misplaced
+        Such exposures of all earlier tasks, by their keys.
     visibility
         For the picture of the night; None when the trigger was refused before it was computed.
     """
@@ -89,12 +100,22 @@ class Plan:
     tasks: tuple[Task, ...]
     reason: str
     decisions: tuple[Decision, ...]
+    target: SkyPosition | None = None
+    earlier: tuple[Task, ...] = ()
+    void: tuple[str, ...] = ()
+    misplaced: tuple[str, ...] = ()
     visibility: Visibility | None = field(default=None, compare=False, repr=False)
 
     @property
+    def everything(self) -> tuple[Task, ...]:
+        """Tasks that were begun under earlier plans, and those still to be done, each once."""
+        still = {task.task_id for task in self.tasks}
+        return (*(task for task in self.earlier if task.task_id not in still), *self.tasks)
+
+    @property
     def planned(self) -> tuple[PlannedTask, ...]:
-        """The tasks as a status packet tells of them."""
-        return tuple(task.planned for task in self.tasks)
+        """The tasks as a status packet tells of them: all, for a plan replaces the one told before."""
+        return tuple(task.planned for task in self.everything)
 
     def to_data(self) -> dict[str, Any]:
         """Return the plan, without its visibility, in JSON's types: what a journal keeps."""
@@ -105,6 +126,10 @@ class Plan:
             "tasks": _TASKS.dump_python(self.tasks, mode="json"),
             "reason": self.reason,
             "decisions": _DECISIONS.dump_python(self.decisions, mode="json"),
+            "target": _TARGET.dump_python(self.target, mode="json"),
+            "earlier": _TASKS.dump_python(self.earlier, mode="json"),
+            "void": list(self.void),
+            "misplaced": list(self.misplaced),
         }
 
     @classmethod
@@ -124,6 +149,10 @@ class Plan:
                 tasks=_TASKS.validate_python(data["tasks"]),
                 reason=str(data["reason"]),
                 decisions=_DECISIONS.validate_python(data["decisions"]),
+                target=_TARGET.validate_python(data.get("target")),
+                earlier=_TASKS.validate_python(data.get("earlier", ())),
+                void=tuple(map(str, data.get("void", ()))),
+                misplaced=tuple(map(str, data.get("misplaced", ()))),
             )
         except KeyError as error:
             raise ValueError(f"a plan without {error}") from error
@@ -180,7 +209,7 @@ def make_plan(
     site: Site,
     instrument: Instrument,
     now: datetime,
-    done: Sequence[Task] = (),
+    so_far: SoFar = NOTHING_YET,
 ) -> Plan:
     """Plan a campaign with astroplan: takes about 0.1 s; call it in a thread.
 
@@ -189,8 +218,8 @@ def make_plan(
     now
         Sky time, aware. Given the `now` of the first answer, the plan begins with the same task,
         to a few seconds.
-    done
-        Tasks begun earlier, when the plan is made anew for a later trigger: not planned again.
+    so_far
+        What has been done when the plan is made anew.
     """
     chosen, position = _choose(trigger, strategies, instrument, now)
     visibility: Visibility | None = None
@@ -202,7 +231,7 @@ def make_plan(
         start, end = _span(trigger, chosen.strategy, now)
         visibility = observe_visibility(position, site, start=start, end=end)
         tasks, reason, decisions = _tasks(
-            trigger, chosen.strategy, visibility, instrument=instrument, now=now, done=done
+            trigger, chosen.strategy, visibility, instrument=instrument, now=now, so_far=so_far
         )
     return Plan(
         campaign=campaign,
@@ -210,7 +239,11 @@ def make_plan(
         strategy=strategy_name,
         tasks=tasks,
         reason=reason,
-        decisions=chosen.decisions + decisions,
+        decisions=so_far.decisions + chosen.decisions + decisions,
+        target=position,
+        earlier=so_far.earlier,
+        void=so_far.void,
+        misplaced=so_far.misplaced,
         visibility=visibility,
     )
 
@@ -220,7 +253,7 @@ def night_of(trigger: Trigger, plan: Plan, *, strategies: Strategies, site: Site
 
     None when the strategy is unknown (any more), or the trigger gives no position.
     """
-    strategy = next((known for known in strategies.strategies if known.name == plan.strategy), None)
+    strategy = strategies.named(plan.strategy)
     if strategy is None or trigger.position is None:
         return None
     start, end = _span(trigger, strategy, trigger.trigger_time)
@@ -255,7 +288,7 @@ def _tasks(
     *,
     instrument: Instrument,
     now: datetime,
-    done: Sequence[Task] = (),
+    so_far: SoFar = NOTHING_YET,
 ) -> tuple[tuple[Task, ...], str, tuple[Decision, ...]]:
     if reason := obstacle(visibility):
         return (), reason, (Decision(rule="visibility", text=reason, values=_site_limits(visibility.site)),)
@@ -265,13 +298,15 @@ def _tasks(
         trigger_time=trigger.trigger_time,
         instrument=instrument,
         now=now,
-        done=done,
+        done=so_far.done,
+        current=so_far.current,
+        first_number=so_far.first_number,
     )
     windows = "; ".join(f"{w.start:%Y-%m-%d %H:%M} to {w.end:%Y-%m-%d %H:%M} UTC" for w in visibility.windows)
     seen = Decision(
         rule="visibility", text=f"can be observed {windows}", values=_site_limits(visibility.site)
     )
-    reason = "" if tasks else "; ".join(decision.text for decision in left_out)
+    reason = "" if tasks else "; ".join(each.text for each in left_out if each.rule != BEGUN_BEFORE)
     return tasks, reason, (seen, *left_out)
 
 

@@ -7,15 +7,19 @@ visibility, so that the first answer and the plan that follows it agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from followup.adapting import Series
+from followup.decision import Decision
 from followup.obstacle import clock_text
 from followup.site import Instrument
-from followup.strategy import Decision, Epoch, Strategy
+from followup.strategy import Epoch, Strategy
 from followup.visibility import Visibility, Window, airmass
 from voevent.kinds import PlannedTask
 
+BEGUN_BEFORE = "epoch-begun-before"
+"""Rule of the decision about an epoch that an earlier plan has begun."""
 SLEW_ALLOWANCE_S = 30.0
 """Time planned for pointing at the start of each task."""
 FILTER_CHANGE_ALLOWANCE_S = 5.0
@@ -52,6 +56,11 @@ class Task:
     airmass: float
 
     @property
+    def number(self) -> int:
+        """Its number in the campaign."""
+        return int(self.task_id.removeprefix("t"))
+
+    @property
     def frames(self) -> int:
         """Number of exposures."""
         return self.count * len(self.filters)
@@ -83,13 +92,19 @@ def schedule(
     instrument: Instrument,
     now: datetime,
     done: Sequence[Task] = (),
+    current: Task | None = None,
+    first_number: int = 1,
 ) -> tuple[tuple[Task, ...], tuple[Decision, ...]]:
     """Place the strategy's epochs, one after the other, each as early as it may begin.
 
     Parameters
     ----------
     done
-        Tasks already begun: their epochs are not repeated, and numbering goes on after them.
+        Tasks already begun: their epochs are not repeated.
+    current
+        One that is under way: it goes on before the others begin.
+    first_number
+        Of the tasks' numbers; it goes on after those of `done` and `current` at least.
 
     Returns
     -------
@@ -98,14 +113,18 @@ def schedule(
     tuple of Decision
         One for each epoch shortened or left out.
     """
-    before = list(done)
+    before = [*done, *((current,) if current else ())]
+    begun = {task.epoch for task in before}
+    number = max([first_number, *(1 + task.number for task in before)])
     decisions: list[Decision] = []
     free_from = now
-    begun = {task.epoch for task in done}
-    number = 1 + max((int(task.task_id.removeprefix("t")) for task in done), default=0)
+    if current is not None:
+        length_s = duration_s(len(current.filters), current.exposure_s, current.count, instrument)
+        free_from = max(now, min(current.start, now) + timedelta(seconds=length_s))
     for epoch in strategy.epochs:
         if epoch.name in begun:
-            decisions.append(_left_out(epoch, "already begun"))
+            text = f"{epoch.name} is not repeated: already begun"
+            decisions.append(Decision(rule=BEGUN_BEFORE, text=text, values={"epoch": epoch.name}))
             continue
         filters = tuple(name for name in epoch.filters if name in instrument.filters)
         if not filters:
@@ -139,6 +158,34 @@ def schedule(
         number += 1
         free_from = start + timedelta(seconds=duration_s(len(filters), epoch.exposure_s, count, instrument))
     return tuple(before[len(done) :]), tuple(decisions)
+
+
+def lengthened(task: Task, series: Series, instrument: Instrument) -> Task:
+    """Give a task other exposures; a longer one has to begin the sooner to be done in time."""
+    before_s = duration_s(len(task.filters), task.exposure_s, task.count, instrument)
+    after_s = duration_s(len(task.filters), series.exposure_s, series.count, instrument)
+    sooner = timedelta(seconds=max(0.0, after_s - before_s))
+    return replace(
+        task,
+        exposure_s=series.exposure_s,
+        count=series.count,
+        latest_start=max(task.start, task.latest_start - sooner),
+    )
+
+
+def room_s(task: Task, instrument: Instrument, *, until: datetime | None) -> float:
+    """Open-shutter time that a task may take through each filter without running into what comes then.
+
+    Parameters
+    ----------
+    until
+        When the next task begins; None for the last one.
+    """
+    spare_s = (task.latest_start - task.start).total_seconds()
+    if until is not None:
+        length_s = duration_s(len(task.filters), task.exposure_s, task.count, instrument)
+        spare_s = min(spare_s, max(0.0, (until - task.start).total_seconds() - length_s))
+    return task.exposure_s * task.count + spare_s / len(task.filters)
 
 
 def _place(

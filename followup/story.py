@@ -35,12 +35,13 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepStarted:
-    """A step begins."""
+    """A step begins; nothing happens in one that only waits `until` then."""
 
     time: datetime
     step: str
     name: str
     description: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +106,7 @@ class Story:
     Parameters
     ----------
     flow
-        Which flow shows it: ``follow-up``, ``observe`` or ``relay``.
+        Which flow shows it: ``follow-up``, ``observe``, ``relay`` or ``replay``.
     name
         What people call this run, e.g. ``sb26112201 · gft-jilin``.
     subject
@@ -127,9 +128,16 @@ class Story:
     _readers: list[Callable[[StoryEvent], None]] = field(default_factory=list, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def begin(self, step: str, name: str, description: str = "") -> None:
-        """Say that a step begins; `step` is its key in this story."""
-        self._tell(StepStarted(time=self.clock.now(), step=step, name=name, description=description))
+    def begin(self, step: str, name: str, description: str = "", *, until: datetime | None = None) -> None:
+        """Say that a step begins; `step` is its key in this story.
+
+        Parameters
+        ----------
+        until
+            The time (of the story's clock) for which the step only waits.
+        """
+        now = self.clock.now()
+        self._tell(StepStarted(time=now, step=step, name=name, description=description, until=until))
 
     def end(self, step: str, state: StepState = StepState.COMPLETED, message: str = "") -> None:
         """Say that a step has ended."""
@@ -193,6 +201,10 @@ class Runner(Protocol):
         """Wait until all ended stories are shown to their end, at most so long."""
         ...
 
+    def close(self) -> None:
+        """Show no more, and give back what it needed; may take seconds."""
+        ...
+
 
 class PlainRunner:
     """Shows nothing: for a site without Prefect."""
@@ -202,3 +214,6 @@ class PlainRunner:
 
     async def settle(self, timeout_s: float) -> None:
         """Return at once."""
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from followup.adapting import Bounds
+from followup.conditions import STRICT, When, hold
+from followup.decision import Decision
 from followup.errors import ConfigurationError
+from followup.second_burst import Precedence
 from followup.site import Instrument
 from followup.toml_lines import line_of
 from voevent.kinds import Trigger
-
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 LONGEST_AGE_S = 36 * 3600.0
 """Strategies look no further ahead than this: the almanac is kept at least so long."""
@@ -35,16 +36,7 @@ class StrategyError(ConfigurationError):
     """A strategies file cannot be read; the message names the file, the line and the key."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
-class Decision:
-    """One step of reasoning that led to a plan or a refusal, with the values it was based on."""
-
-    rule: str
-    text: str
-    values: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Epoch:
     """One visit to the target: a series of exposures through each filter in turn.
 
@@ -58,6 +50,8 @@ class Epoch:
         The visit begins not before so many seconds after the one before it began, however late that was.
     exposure_s, count
         Of one exposure, and how many are taken through each filter.
+    adapt
+        How far they may follow the fading that was measured; not at all when None.
     """
 
     name: Name
@@ -67,6 +61,7 @@ class Epoch:
     exposure_s: float = Field(gt=0, le=3600)
     count: int = Field(ge=1, le=1000)
     gap_s: float = Field(default=0.0, ge=0)
+    adapt: Bounds | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Epoch:
@@ -77,7 +72,7 @@ class Epoch:
         return self
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Strategy:
     """What to do for one sort of alert.
 
@@ -87,6 +82,8 @@ class Strategy:
         No visit begins later than this after the trigger time; an older trigger is refused.
     max_error_radius_fields
         Largest error radius, in half-widths of the field of view; beyond it the trigger is refused.
+    priority
+        The higher, the sooner it gets the telescope when two bursts want it.
     epochs
         In order of `start_s`.
     """
@@ -95,6 +92,7 @@ class Strategy:
     description: str
     max_age_s: float = Field(gt=0, le=LONGEST_AGE_S)
     max_error_radius_fields: float = Field(gt=0)
+    priority: int = Field(default=50, ge=0, le=100)
     epochs: tuple[Epoch, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -107,51 +105,12 @@ class Strategy:
         return self
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
-class Condition:
-    """What a fact must be: one of some values, or a number within bounds (both inclusive)."""
-
-    one_of: tuple[str, ...] = ()
-    min: float | None = None
-    max: float | None = None
-
-    def holds(self, value: str) -> bool:
-        """Whether a fact of this value satisfies the condition; case does not matter."""
-        number = _number(value)
-        if self.one_of:
-            return any(
-                wanted.casefold() == value.casefold() or (number is not None and number == _number(wanted))
-                for wanted in self.one_of
-            )
-        if number is None:
-            return False
-        above = self.min is None or number >= self.min
-        return above and (self.max is None or number <= self.max)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _condition(raw: Any) -> Any:
-    if isinstance(raw, (str, int, float)):
-        return {"one_of": [str(raw)]}
-    if isinstance(raw, list) and raw and all(isinstance(item, (str, int, float)) for item in raw):
-        return {"one_of": [str(item) for item in raw]}
-    if isinstance(raw, dict) and raw and raw.keys() <= {"min", "max"}:
-        return raw
-    raise ValueError("a condition is a value, a list of values, or { min = …, max = … } with one or both")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Rule:
     """Chooses a strategy, or refuses, when all its conditions hold. A fact that is not known never does."""
 
     name: Name
-    when: Mapping[str, Annotated[Condition, BeforeValidator(_condition)]] = Field(min_length=1)
+    when: When = Field(min_length=1)
     use: str = ""
     refuse: str = ""
 
@@ -171,13 +130,20 @@ class Chosen:
     decisions: tuple[Decision, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Strategies:
-    """A strategies file: the strategies, the rules in order of precedence, and the default."""
+    """A strategies file: the strategies, the rules in order of precedence, and the default.
+
+    Attributes
+    ----------
+    second_burst
+        Rules for a burst that is announced while the telescope is at work on another one.
+    """
 
     default: str
     strategies: tuple[Strategy, ...] = Field(min_length=1)
     rules: tuple[Rule, ...] = ()
+    second_burst: tuple[Precedence, ...] = ()
 
     def choose(self, trigger: Trigger, *, instrument: Instrument, now: datetime) -> Chosen:
         """Choose by the first rule whose conditions all hold, else the default, and check its limits.
@@ -188,7 +154,7 @@ class Strategies:
             Sky time of the decision, aware.
         """
         facts = facts_of(trigger, instrument=instrument, now=now)
-        rule = next((rule for rule in self.rules if _applies(rule, facts)), None)
+        rule = next((rule for rule in self.rules if hold(rule.when, facts)), None)
         if rule is None:
             decision = Decision(
                 rule="default", text=f"no rule applies: strategy {self.default}", values=_shown(facts)
@@ -202,6 +168,10 @@ class Strategies:
             return Chosen(strategy=None, refusal=text, decisions=(refused,))
         decision = Decision(rule=rule.name, text=f"{because}: strategy {rule.use}", values=values)
         return self._within_limits(self._named(rule.use), facts, decision)
+
+    def named(self, name: str) -> Strategy | None:
+        """Find a strategy; None when there is none of that name (any more)."""
+        return next((strategy for strategy in self.strategies if strategy.name == name), None)
 
     def _named(self, name: str) -> Strategy:
         return next(strategy for strategy in self.strategies if strategy.name == name)
@@ -293,20 +263,17 @@ def load_strategies(text: str, *, source: str) -> Strategies:
 @cache
 def default_strategies() -> Strategies:
     """Read the strategies that come with the package."""
-    file = resources.files("followup") / "strategies" / "default.toml"
-    return load_strategies(file.read_text(encoding="utf-8"), source="default.toml")
+    return load_strategies(default_text(), source="default.toml")
+
+
+def default_text() -> str:
+    """Give the text of the strategies that come with the package."""
+    return (resources.files("followup") / "strategies" / "default.toml").read_text(encoding="utf-8")
 
 
 def _located(text: str, source: str, path: tuple[str | int, ...], said: str) -> str:
     key = ".".join(str(part) for part in path) or "the file"
     return f"{source}, line {line_of(text, path)}, {key}: {said}"
-
-
-def _applies(rule: Rule, facts: Mapping[str, str]) -> bool:
-    return all(
-        (value := facts.get(key.casefold())) is not None and condition.holds(value)
-        for key, condition in rule.when.items()
-    )
 
 
 def _shown(facts: Mapping[str, str]) -> dict[str, str]:

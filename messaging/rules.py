@@ -18,7 +18,8 @@ TELESCOPE = "gft-*"
 """In a permission: the telescope that the packet's campaign is about."""
 
 _RECEIPT = frozenset({Kind.RECEIPT})
-_ANY_BUT_TRIGGER = frozenset(Kind) - {Kind.TRIGGER}
+_ANY = frozenset(Kind)
+"""A telescope's own trigger among them: it triggers itself for a drill, and for nothing else."""
 
 
 class Way(StrEnum):
@@ -64,7 +65,7 @@ class Rules:
         return cls(
             site=CSC,
             permissions=(
-                Permission(Way.TOPIC, RELAY, TELESCOPE, _ANY_BUT_TRIGGER),
+                Permission(Way.TOPIC, RELAY, TELESCOPE, _ANY),
                 Permission(Way.TOPIC, RELAY, RELAY, _RECEIPT),
             ),
             telescopes=telescopes,
@@ -88,7 +89,7 @@ class Rules:
         return cls(
             site=RELAY,
             permissions=(
-                Permission(Way.DIRECT, TELESCOPE, TELESCOPE, _ANY_BUT_TRIGGER),
+                Permission(Way.DIRECT, TELESCOPE, TELESCOPE, _ANY),
                 Permission(Way.DIRECT, CSC, CSC, _RECEIPT),
             ),
             telescopes=telescopes,
@@ -112,8 +113,8 @@ class Rules:
             return f"{header.campaign!r} is not a campaign, and nothing else says which telescope it is about"
         if telescope not in self.telescopes():
             return f"telescope {telescope} is not enrolled here"
-        if isinstance(content, Receipt) and (stray := _stray(content, header.author, telescope)):
-            return stray
+        if unfit := _unfit(header, content, kind, telescope):
+            return unfit
         if arrival.topic is not None and arrival.topic != topic_of(telescope):
             return f"a packet of {telescope} does not belong on topic {arrival.topic}"
         way = Way.DIRECT if arrival.topic is None else Way.TOPIC
@@ -149,6 +150,13 @@ class Rules:
     def answers_to(self, telescope: str) -> Destination:
         """Where receipts go that this site writes about a packet of this telescope's campaigns."""
         return ToTopic(topic_of(telescope)) if self.relays else ToUser(RELAY)
+
+
+def _unfit(header: Header, content: Content, kind: Kind, telescope: str) -> str:
+    """Why nobody may say this, in whatever way; empty when somebody may."""
+    if kind is Kind.TRIGGER and header.author != CSC and not header.drill:
+        return f"{header.author} may trigger itself for a drill only"
+    return _stray(content, header.author, telescope) if isinstance(content, Receipt) else ""
 
 
 def _stray(receipt: Receipt, author: str, telescope: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from followup.clock import Clock
 from followup.devices import FrameType, RawFrame
 from followup.errors import DeviceError
+from simulators.focuser import SimulatedFocuser
 from simulators.imager import Imager
 from simulators.interruptible import interrupted
 from simulators.mount import SimulatedMount
@@ -100,6 +101,7 @@ class SimulatedCamera:
         mount: SimulatedMount,
         wheel: SimulatedFilterWheel,
         dome: SimulatedDome,
+        focuser: SimulatedFocuser,
         rng: np.random.Generator,
     ) -> None:
         self._model = model
@@ -109,6 +111,7 @@ class SimulatedCamera:
         self._mount = mount
         self._wheel = wheel
         self._dome = dome
+        self._focuser = focuser
         self._rng = rng
         self._aborted: asyncio.Event | None = None
 
@@ -124,6 +127,7 @@ class SimulatedCamera:
         self._check(frame_type, exposure_s, filter_name)
         dark = frame_type is FrameType.LIGHT and not self._dome.opened
         self._imager.show(self._sky.bursts())
+        blur_arcsec = await self._focuser.blur_arcsec()
         self._aborted = aborted = asyncio.Event()
         try:
             drawing = asyncio.to_thread(
@@ -135,6 +139,8 @@ class SimulatedCamera:
                 pointing=self._mount.says(),
                 rng=self._rng.spawn(1)[0],
                 looks_at=self._mount.looks_at(),
+                blur_arcsec=blur_arcsec,
+                upside_down=self._mount.upside_down,
             )
             duration_s = exposure_s + self._model.instrument.readout_s
             frame, stopped = await asyncio.gather(drawing, interrupted(self._clock, duration_s, aborted))

@@ -33,6 +33,12 @@ def altitude_azimuth_deg(position: SkyPosition, site: Site, time: datetime) -> t
     return math.degrees(math.asin(max(-1.0, min(1.0, up)))), math.degrees(math.atan2(east, north)) % 360.0
 
 
+def hour_angle_deg(position: SkyPosition, site: Site, time: datetime) -> float:
+    """Give how far west of the meridian an ICRS position is, from -180 to 180 deg."""
+    ra, _ = _of_date(position, time)
+    return (_sidereal_deg(time) + site.longitude_deg - ra + 180.0) % 360.0 - 180.0
+
+
 def airmass(altitude_deg: float) -> float:
     """Air mass at an altitude, relative to the zenith (Pickering 2002); that of the horizon below it."""
     altitude = max(0.0, altitude_deg)

@@ -56,6 +56,8 @@ class Imager:
         pointing: SkyPosition,
         rng: np.random.Generator,
         looks_at: SkyPosition | None = None,
+        blur_arcsec: float = 0.0,
+        upside_down: bool = False,
     ) -> RawFrame:
         """Take a frame.
 
@@ -65,6 +67,10 @@ class Imager:
             Where the mount says it looks: what the frame's header says.
         looks_at
             Where it looks in truth, which falls on the detector's centre; `pointing` when None.
+        blur_arcsec
+            What being out of focus adds, in squares, to the width of a star.
+        upside_down
+            Whether the telescope has swung to the other side of its pier.
         """
         header: dict[str, str | int | float | bool] = {
             "GAIN": self._telescope.instrument.gain_e_adu,
@@ -75,12 +81,14 @@ class Imager:
         }
         if frame_type is FrameType.LIGHT:
             truth = looks_at or pointing
+            # The seeing wanders.
+            seeing_px = self._atmosphere.fwhm_px(truth, start, filter_name) * math.exp(rng.normal(0.0, 0.05))
+            blur_px = blur_arcsec / self._telescope.instrument.pixel_scale_arcsec
             header["AIRMASS"] = round(self._atmosphere.airmass(truth, start), 3)
             pixels = self._detector.light(
-                sources=self._sources(truth, start, exposure_s, filter_name, rng),
+                sources=self._sources(truth, start, exposure_s, filter_name, rng, upside_down=upside_down),
                 sky_e_px=self._atmosphere.sky_e_px(truth, start, filter_name) * exposure_s,
-                # The seeing wanders.
-                fwhm_px=self._atmosphere.fwhm_px(truth, start, filter_name) * math.exp(rng.normal(0.0, 0.05)),
+                fwhm_px=math.hypot(seeing_px, blur_px),
                 exposure_s=exposure_s,
                 filter_name=filter_name,
                 rng=rng,
@@ -108,6 +116,8 @@ class Imager:
         exposure_s: float,
         filter_name: str,
         rng: np.random.Generator,
+        *,
+        upside_down: bool,
     ) -> PointSources:
         """Return the stars, and the light each afterglow sends while the shutter is open."""
         instrument = self._telescope.instrument
@@ -116,7 +126,7 @@ class Imager:
             width_px=instrument.width_px,
             height_px=instrument.height_px,
             pixel_scale_arcsec=instrument.pixel_scale_arcsec,
-            rotation_deg=self._telescope.mechanics.rotation_deg,
+            rotation_deg=self._telescope.mechanics.rotation_deg + (180.0 if upside_down else 0.0),
         )
         stars = self._sky.stars(centre, projection.reach_deg + 0.02)
         near = [

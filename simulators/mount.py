@@ -10,7 +10,7 @@ import numpy as np
 
 from followup.clock import Clock
 from followup.errors import DeviceError, SlewRefusedError
-from simulators.earth import altitude_azimuth_deg, angle_deg, between, horizon_deg
+from simulators.earth import altitude_azimuth_deg, angle_deg, between, horizon_deg, hour_angle_deg
 from simulators.interruptible import interrupted
 from simulators.projection import offset
 from simulators.sites import KnownTelescope
@@ -18,6 +18,7 @@ from voevent.packet import SkyPosition
 
 _PARKED = SkyPosition(ra_deg=0.0, dec_deg=90.0)
 _LOWEST_DEG = 5.0
+_FLIP_PAST_DEG = 0.5
 
 
 @dataclass(kw_only=True, slots=True)
@@ -50,6 +51,8 @@ class SimulatedMount:
         self._motion: _Motion | None = None
         self._tracking_since: datetime | None = None
         self._landed_off_arcsec = (0.0, 0.0)
+        self.upside_down = False
+        """Whether it looks west, on the other side of its pier; never unless it is a German mount."""
 
     async def slew(self, target: SkyPosition) -> None:
         """Point at an ICRS position; a slew under way is stopped by a new one.
@@ -73,6 +76,7 @@ class SimulatedMount:
         error = self._model.mechanics.pointing_error_arcsec
         self._landed_off_arcsec = (self._rng.normal(0.0, error), self._rng.normal(0.0, error))
         self._tracking_since = self._clock.now()
+        self.upside_down = self._model.mechanics.german and self._west_of_meridian_deg(target) >= 0.0
 
     async def position(self) -> SkyPosition:
         """Where it says it points now, ICRS."""
@@ -81,6 +85,11 @@ class SimulatedMount:
             return self._at
         elapsed = (self._clock.now() - motion.began).total_seconds()
         return between(motion.origin, motion.target, min(1.0, elapsed / motion.seconds))
+
+    async def flip_due(self) -> bool:
+        """Whether it has tracked past the meridian and is to swing to the other side of its pier."""
+        waits = self._model.mechanics.german and not self.upside_down and self._tracking_since is not None
+        return waits and self._west_of_meridian_deg(self._at) > _FLIP_PAST_DEG
 
     async def stop(self) -> None:
         """Stop moving and tracking at once."""
@@ -151,6 +160,10 @@ class SimulatedMount:
         if stopped:
             raise DeviceError("mount", "it was stopped while moving")
         self._motion, self._at = None, target
+
+    def _west_of_meridian_deg(self, position: SkyPosition) -> float:
+        """Give the hour angle, from -180 to 180 deg."""
+        return hour_angle_deg(position, self._model.site, self._clock.now())
 
     def _altitude_and_limit(self, position: SkyPosition) -> tuple[float, float]:
         altitude, azimuth = altitude_azimuth_deg(position, self._model.site, self._clock.now())

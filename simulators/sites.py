@@ -2,11 +2,13 @@
 
 The site and the instrument are what the telescope's own agent is told. Conditions and mechanics belong to the
 simulation alone. The numbers are those published for the places, rounded; detectors are read out binned to
-1024 x 1024 pixels so that a night can be simulated on a small machine. One is made up: see ``gft-peary``.
+1024 x 1024 pixels so that a night can be simulated on a small machine. Two are made up: ``gft-peary`` and
+``gft-schlei``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -47,6 +49,9 @@ class Mechanics:
         Speed at which it drifts off while tracking.
     rotation_deg
         Position angle of the detector's y axis, from north through east; what nobody has measured yet.
+    german
+        Whether it stands on one side of its pier for the eastern half of the sky, and on the other for the
+        western one.
     """
 
     slew_deg_s: float
@@ -56,6 +61,7 @@ class Mechanics:
     pointing_error_arcsec: float
     drift_arcsec_min: float
     rotation_deg: float
+    german: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -267,8 +273,22 @@ _PEARY = KnownTelescope(
     ),
 )
 
+_SCHLEI = KnownTelescope(
+    title="made up: gft-spm's telescope where a night of June lasts half an hour",
+    site=Site(
+        name="Schlei",
+        latitude_deg=54.80,
+        longitude_deg=9.50,
+        elevation_m=40.0,
+        min_altitude_deg=20.0,
+    ),
+    instrument=dataclasses.replace(_SPM.instrument, telescope="gft-schlei"),
+    conditions=_SPM.conditions,
+    mechanics=_SPM.mechanics,
+)
+
 KNOWN_TELESCOPES: Mapping[str, KnownTelescope] = MappingProxyType(
-    {known.name: known for known in (_SPM, _JILIN, _XINGLONG, _LA_SILLA, _PEARY)}
+    {known.name: known for known in (_SPM, _JILIN, _XINGLONG, _LA_SILLA, _PEARY, _SCHLEI)}
 )
 """By user name."""
 

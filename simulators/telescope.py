@@ -13,6 +13,7 @@ from followup.clock import Clock
 from followup.devices import Telescope, WeatherReading
 from followup.errors import DeviceError
 from simulators.camera import SimulatedCamera, SimulatedDome, SimulatedFilterWheel
+from simulators.focuser import SimulatedFocuser
 from simulators.imager import Imager
 from simulators.mount import SimulatedMount
 from simulators.scenario import ScenarioFile
@@ -87,6 +88,8 @@ def simulated_telescope(model: KnownTelescope, scenario: Path, *, clock: Clock) 
     mount = SimulatedMount(model, clock, landing)
     wheel = SimulatedFilterWheel(model, clock)
     dome = SimulatedDome(model, clock)
+    weather = SimulatedWeatherStation(scenario.with_name(WEATHER_FILE), clock)
+    focuser = SimulatedFocuser(clock, weather)
     camera = SimulatedCamera(
         model=model,
         clock=clock,
@@ -95,12 +98,9 @@ def simulated_telescope(model: KnownTelescope, scenario: Path, *, clock: Clock) 
         mount=mount,
         wheel=wheel,
         dome=dome,
+        focuser=focuser,
         rng=noise,
     )
     return Telescope(
-        mount=mount,
-        camera=camera,
-        filter_wheel=wheel,
-        dome=dome,
-        weather=SimulatedWeatherStation(scenario.with_name(WEATHER_FILE), clock),
+        mount=mount, camera=camera, filter_wheel=wheel, dome=dome, weather=weather, focuser=focuser
     )

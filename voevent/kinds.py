@@ -327,11 +327,23 @@ class TaskSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Decided:
+    """A decision of a campaign: which rule, on which values, and what came of it."""
+
+    time: datetime
+    rule: str
+    text: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Closing:
     """The end of a campaign at its telescope, with the list of every packet that was to be acknowledged.
 
     Attributes
     ----------
+    decisions
+        Why it was done so, in order of time.
     packets
         Every packet of the campaign but receipts and this one: the triggers it received, what it sent.
     details
@@ -343,6 +355,7 @@ class Closing:
     tasks: tuple[TaskSummary, ...]
     packets: tuple[PacketId, ...]
     details: Mapping[str, str] = field(default_factory=dict)
+    decisions: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,7 +46,7 @@ def summarise(header: Header, content: Content) -> str:
             said = _receipt(content)
         case _:
             assert_never(content)
-    drill = "[drill] " if header.drill else ""
+    drill = "[DRILL] " if header.drill else ""
     return one_line(f"{drill}{header.campaign}: {header.author} {said}", _LONGEST)
 
 

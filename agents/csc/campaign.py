@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from archive.records import LedgerEntry
 from followup.clock import Clock
-from followup.names import CampaignName
+from followup.names import CampaignName, title_of
 from followup.story import StepState, Story
 from messaging.desk import Answer
 from messaging.records import StoredPacket
@@ -45,6 +45,8 @@ class FollowedCampaign:
         The trigger in force.
     accepted
         Whether the telescope accepted a trigger of it before.
+    drill
+        Whether it is a drill: it is announced as one.
     on_cancel
         Called when a person cancels the run that shows it.
     """
@@ -55,6 +57,7 @@ class FollowedCampaign:
         trigger: Trigger,
         *,
         accepted: bool,
+        drill: bool,
         clock: Clock,
         on_cancel: Callable[[str], None],
     ) -> None:
@@ -64,7 +67,7 @@ class FollowedCampaign:
         self._awaited: set[str] = set()
         self.story = Story(
             flow="follow-up",
-            name=run_name(name, trigger.revision),
+            name=title_of(name, drill=drill, revision=trigger.revision),
             subject=name.burst,
             clock=clock,
             tags=(name.burst, name.telescope),
@@ -176,12 +179,6 @@ class FollowedCampaign:
         self.story.show("ledger", "Every packet and its receipts", table=tuple(map(_row, ledger)))
         state, word = _STATES[closing.outcome]
         self.story.finish(state, word, closing.summary)
-
-
-def run_name(name: CampaignName, revision: int) -> str:
-    """Name a run as people call it: a later trigger after a refusal begins another one."""
-    again = f" · revision {revision}" if revision else ""
-    return f"{name.burst} · {name.telescope}{again}"
 
 
 def _download(upload: Upload) -> str:

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from agents.csc.archivist import Archivist
+from agents.csc.asking import Asking, RehearsedError
 from agents.csc.campaign import FollowedCampaign
 from agents.csc.downloads import Downloads
-from agents.csc.triggering import NoTriggerError, Triggered, call_off, trigger, triggers_of
+from agents.csc.triggering import Triggered, call_off, triggers_of
 from agents.patience import Patience
 from archive.archive import Archive
 from followup.clock import Clock
@@ -27,8 +28,6 @@ from messaging.errors import JournalUnavailableError
 from messaging.journal import Journal
 from messaging.reader import Reader
 from messaging.records import StoredPacket
-from messaging.transaction import Transaction
-from voevent.errors import VOEventError
 from voevent.kinds import (
     Closing,
     Content,
@@ -42,7 +41,6 @@ from voevent.kinds import (
     Upload,
     UploadState,
 )
-from voevent.notice import read_notice
 from voevent.packet import Packet, PacketId
 from voevent.parse import parse
 from voevent.read import read
@@ -51,10 +49,6 @@ log = logging.getLogger(__name__)
 
 _ARCHIVE_S = 2.0
 """A packet that is not archived by then gets an interim answer."""
-
-
-class BadAlertError(FollowupError):
-    """An alert cannot be read."""
 
 
 class CscAgent:
@@ -105,6 +99,7 @@ class CscAgent:
             campaign = self._follow(
                 CampaignName.parse(name),
                 triggers[-1][1],
+                drill=triggers[-1][0].drill,
                 accepted=any(ReceiptOutcome.ACCEPTED in answer for answer in answers),
             )
             for (stored, asked), answer in zip(triggers, answers, strict=True):
@@ -133,7 +128,12 @@ class CscAgent:
     # --- what people and alert streams ask for -------------------------------------------------------
 
     async def trigger(
-        self, raw: bytes, telescopes: Sequence[str] | None = None, *, drill: bool = False
+        self,
+        raw: bytes,
+        telescopes: Sequence[str] | None = None,
+        *,
+        drill: bool = False,
+        dry_run: bool = False,
     ) -> list[Triggered]:
         """Trigger telescopes on an alert.
 
@@ -145,6 +145,8 @@ class CscAgent:
             Which; None for all that are enrolled.
         drill
             Whether to make it a drill, even if the alert does not say so.
+        dry_run
+            Whether only to tell what would be sent.
 
         Raises
         ------
@@ -153,37 +155,14 @@ class CscAgent:
         NoTriggerError
             When the alert cannot lead to a trigger, or a telescope is unknown.
         """
-        try:
-            alert = parse(raw)
-            notice = read_notice(alert)
-        except VOEventError as error:
-            raise BadAlertError(
-                f"the alert cannot be read: {error}", hint="followup packet validate FILE"
-            ) from error
-        chosen = sorted(self.telescopes()) if telescopes is None else list(telescopes)
-        unknown = [name for name in chosen if name not in self.telescopes()]
-        if unknown or not chosen:
-            raise NoTriggerError(
-                f"unknown telescope: {', '.join(unknown)}" if unknown else "no telescope is enrolled",
-                hint=f"enrolled are: {', '.join(sorted(self.telescopes())) or 'none'}; "
-                "followup csc admit gft-NAME enrols one",
-            )
-
-        def work(transaction: Transaction) -> list[Triggered]:
-            return [
-                trigger(
-                    transaction,
-                    author=self.author,
-                    alert=alert,
-                    notice=notice,
-                    telescope=telescope,
-                    drill=drill or notice.drill,
-                    time=self.sky.now(),
-                )
-                for telescope in chosen
-            ]
-
-        triggered = await self.journal.write(work)
+        asking = Asking.read(raw, telescopes, enrolled=self.telescopes(), drill=drill)
+        now = self.sky.now()
+        if dry_run:
+            try:
+                await self.journal.write(asking.rehearse(author=self.author, time=now))
+            except RehearsedError as rehearsed:
+                return rehearsed.triggered
+        triggered = await self.journal.write(partial(asking.write, author=self.author, time=now))
         self._sent(triggered)
         return triggered
 
@@ -208,9 +187,11 @@ class CscAgent:
         for made in triggered:
             if made.packet is None:
                 continue
-            _, content = read(made.packet)
+            header, content = read(made.packet)
             if isinstance(content, Trigger):
-                campaign = self.campaigns.get(str(made.campaign)) or self._follow(made.campaign, content)
+                campaign = self.campaigns.get(str(made.campaign)) or self._follow(
+                    made.campaign, content, drill=header.drill
+                )
                 campaign.triggered(made.packet, content)
 
     # --- what telescopes say -------------------------------------------------------------------------
@@ -286,13 +267,19 @@ class CscAgent:
         return None
 
     async def _reopen(self, name: str) -> None:
-        """Follow a campaign again that was given up because its trigger expired, when its telescope is at it.
+        """Follow a campaign of which its telescope speaks, and that is open by what the journal holds.
 
-        The trigger's receipt was late (we were away), or a person had the trigger sent again.
+        It was given up because its trigger expired: the trigger's receipt was late (we were away), or a
+        person had the trigger sent again. Or the telescope has triggered itself, for a drill.
         """
         packets = await self.journal.read(partial(_open_packets, name=name))
-        if packets and name not in self.campaigns:
-            self._follow(CampaignName.parse(name), triggers_of(packets)[-1][1], accepted=True)
+        if not packets or name in self.campaigns:
+            return
+        stored, content = triggers_of(packets)[-1]
+        self._follow(CampaignName.parse(name), content, drill=stored.drill, accepted=True)
+        if stored.author == content.telescope:
+            log.info("%s: a drill, announced by its telescope", name, extra={"campaign": name})
+        else:
             log.warning("%s goes on: its telescope has its trigger after all", name, extra={"campaign": name})
 
     async def _draw(self, work: Callable[[], None]) -> None:
@@ -340,13 +327,17 @@ class CscAgent:
 
     # --- keeping track -------------------------------------------------------------------------------
 
-    def _follow(self, name: CampaignName, content: Trigger, *, accepted: bool = False) -> FollowedCampaign:
+    def _follow(
+        self, name: CampaignName, content: Trigger, *, drill: bool, accepted: bool = False
+    ) -> FollowedCampaign:
         loop = asyncio.get_running_loop()
 
         def cancelled(why: str) -> None:
             asyncio.run_coroutine_threadsafe(self._called_off(name, why), loop)
 
-        campaign = FollowedCampaign(name, content, accepted=accepted, clock=self.sky, on_cancel=cancelled)
+        campaign = FollowedCampaign(
+            name, content, accepted=accepted, drill=drill, clock=self.sky, on_cancel=cancelled
+        )
         self.campaigns[str(name)] = campaign
         self.runner.follow(campaign.story)
         return campaign

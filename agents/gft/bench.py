@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from agents.gft.enclosures import Enclosures
+from agents.gft.gate import Gate
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
 from agents.gft.reduction.calibration import Masters
+from agents.gft.reduction.field import FieldReduction
 from agents.patience import Patience, no_room
 from followup.catalogue import ReferenceCatalogue
 from followup.clock import Clock
+from followup.safety import Limits
 from followup.site import Instrument, Site
 from followup.story import Runner
 from messaging.author import Author
@@ -42,6 +46,18 @@ class Bench:
         The telescope's clock and the machine's.
     acquisition_s
         Exposure that tells where the telescope looks after each slew; 0 for none: the mount is believed.
+    reduction
+        Makes the reduction of a campaign; None for the usual one.
+    pictures
+        Whether light curves and finding charts are drawn.
+    enclosures
+        What goes with the records of a campaign so that it can be replayed; None for nothing.
+    limits
+        What is safe here.
+    run
+        Folder of what tells other processes of this site how it stands; None for nobody to tell.
+    watchdog
+        Tells who watches over the agent; empty for nobody, None when nobody could.
     disk
         Waits out a full disk.
     wake
@@ -65,6 +81,12 @@ class Bench:
     sky: Clock
     wall: Clock
     acquisition_s: float = 0.0
+    reduction: Callable[..., FieldReduction] | None = None
+    pictures: bool = True
+    enclosures: Enclosures | None = None
+    limits: Limits = field(default_factory=Limits)
+    run: Path | None = None
+    watchdog: Callable[[], str | None] = lambda: None
     wake: Callable[[], None] = lambda: None
     reducing: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="reduction")
@@ -81,6 +103,11 @@ class Bench:
             self.wall,
             passes=lambda error: isinstance(error, JournalUnavailableError) or no_room(error),
         )
+
+    @property
+    def gate(self) -> Gate:
+        """What keeps the telescope from observing."""
+        return self.observatory.gate
 
     def store(self) -> SftpStore:
         """Return the connection to the relay's store, kept from one transfer to the next (blocking)."""

@@ -16,6 +16,7 @@ _STRUCTURAL = frozenset(
     {"SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "BZERO", "BSCALE", "CHECKSUM", "DATASUM"}
     | {"XTENSION", "PCOUNT", "GCOUNT", "EXTNAME"}
 )
+_TILE_ROWS = 16
 _OWN = frozenset({"IMAGETYP", "DATE-OBS", "EXPTIME", "FILTER", "POINTRA", "POINTDEC"})
 
 
@@ -35,7 +36,9 @@ def write_raw(raw: RawFrame, path: Path) -> None:
     header["FILTER"] = (raw.filter, "filter in the beam")
     header["POINTRA"] = (raw.pointing.ra_deg, "[deg] where the mount says it points, ICRS")
     header["POINTDEC"] = (raw.pointing.dec_deg, "[deg] where the mount says it points, ICRS")
-    hdu = fits.CompImageHDU(raw.pixels, header=header, compression_type="RICE_1", name="RAW")
+    # The next exposure waits for this: by rows, as astropy would, it takes twice as long.
+    tile = (min(_TILE_ROWS, raw.pixels.shape[0]), raw.pixels.shape[1])
+    hdu = fits.CompImageHDU(raw.pixels, header=header, compression_type="RICE_1", name="RAW", tile_shape=tile)
     write_atomically(fits.HDUList([fits.PrimaryHDU(), hdu]), path)
 
 

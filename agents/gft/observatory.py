@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import partial
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
 
 import numpy as np
 
+from agents.gft.gate import HALT, SAFETY, TAKEOVER, Gate, ShutError
+from agents.gft.stowing import stow
+from agents.gft.turns import Turns
 from followup.clock import Clock
 from followup.devices import FrameType, RawFrame, Telescope
 from followup.errors import DeviceError
@@ -21,8 +23,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-STALE_WEATHER_S = 120.0
-"""Weather older than this is bad weather."""
+_FORBID = (SAFETY, HALT, TAKEOVER)
+"""Keepers of the gate for whom what is under way is given up at once."""
 _RETRIES = 2
 _BIASES = 5
 _DARKS = 3
@@ -44,42 +46,76 @@ class Observatory:
         The devices.
     clock
         The sky clock.
+    park_before_closing
+        Whether the roof would hit a telescope that is not parked.
+
+    Attributes
+    ----------
+    gate
+        What keeps the telescope from observing. It is shut until somebody has looked at the conditions.
+    look
+        Looks at the conditions now, before anything opens.
+    turns
+        Whose turn it is.
+    opened
+        Whether the dome was opened here, and not closed since.
+    sheltered
+        Whether nothing has opened since the telescope was made safe; not known at first.
+    trouble
+        What failed when it was to be made safe; empty when nothing did.
     """
 
-    def __init__(self, telescope: Telescope, clock: Clock) -> None:
+    def __init__(self, telescope: Telescope, clock: Clock, *, park_before_closing: bool = False) -> None:
         self.telescope = telescope
         self.clock = clock
-        self.user = ""
+        self.park_before_closing = park_before_closing
+        self.gate = Gate()
+        self.gate.shut(SAFETY, "nobody has looked at the conditions yet")
+        self.look: Callable[[], Awaitable[None]] = _nobody_looks
+        self.turns = Turns()
+        self.opened = False
         self.sheltered = False
-        """Whether nothing has opened since the telescope was made safe; not known at first."""
+        self.trouble = ""
+        self._sheltering = asyncio.Lock()
+        self._doing: set[asyncio.Future[Any]] = set()
         self.pointed_at: SkyPosition | None = None
-        self._turn = asyncio.Lock()
+        self._to_put_right: Callable[[], Awaitable[None]] | None = None
 
-    @asynccontextmanager
-    async def turn(self, campaign: str) -> AsyncIterator[None]:
-        """Have the telescope to oneself; in the order of asking."""
-        async with self._turn:
-            self.user = campaign
-            try:
-                yield
-            finally:
-                self.user = ""
+    def turn(
+        self, campaign: str, *, priority: int = 0, give_way: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """Have the telescope to oneself (see `agents.gft.turns`)."""
+        return self.turns.turn(campaign, priority=priority, give_way=give_way)
+
+    @property
+    def user(self) -> str:
+        """Who has the telescope; empty when nobody does."""
+        return self.turns.user
 
     @property
     def busy(self) -> bool:
-        """Whether a campaign has the telescope."""
-        return self._turn.locked()
+        """Whether somebody has the telescope who does not give way."""
+        return self.turns.busy_for("")
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody has the telescope."""
+        return not self.turns.taken
+
+    def put_right_later(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something put right while the telescope next slews, or else before the next exposure."""
+        self._to_put_right = work
+
+    async def mind_the_pier(self) -> bool:
+        """Whether the mount must swing to the other side of its pier: then who points next points anew."""
+        if self.pointed_at is None or not await self.telescope.mount.flip_due():
+            return False
+        self.pointed_at = None
+        return True
 
     async def unsafe(self) -> str:
         """Why it is not safe to observe now; empty when it is."""
-        try:
-            reading = await self.telescope.weather.reading()
-        except DeviceError as error:
-            return str(error)  # weather that nobody sees is bad weather
-        age_s = (self.clock.now() - reading.time).total_seconds()
-        if age_s > STALE_WEATHER_S:
-            return f"the weather station's last reading is {age_s:.0f} s old"
-        return "" if reading.safe else reading.reason or "the weather station says so"
+        return self.gate.reasons.get(SAFETY, "")
 
     async def point(self, target: SkyPosition, *, aim: SkyPosition | None = None) -> None:
         """Point, and meanwhile open the dome there; again when the failure is one that allows it.
@@ -88,16 +124,27 @@ class Observatory:
         ----------
         aim
             What the mount is told, when it is known to look beside it; the target when None.
+
+        Raises
+        ------
+        ShutError
+            When it is not safe, or becomes unsafe meanwhile, or a person has the telescope.
         """
         self.pointed_at = None
-        self.sheltered = False
-        await _again("pointing", partial(self._point, aim or target))
+        await self.look()
+        await _again("pointing", lambda: self._while_free(self._point(aim or target)))
         self.pointed_at = target
 
     async def expose(self, *, exposure_s: float, filter_name: str) -> RawFrame:
-        """Take a frame of the sky through a filter; again when the failure is one that allows it."""
+        """Take a frame of the sky through a filter; again when the failure is one that allows it.
+
+        Raises
+        ------
+        ShutError
+            When it is not safe, or becomes unsafe meanwhile, or a person has the telescope.
+        """
         try:
-            return await _again("exposing", partial(self._expose, exposure_s, filter_name))
+            return await _again("exposing", lambda: self._while_free(self._expose(exposure_s, filter_name)))
         except DeviceError:
             # Whatever it was, the mount may not be where it was: who comes next points anew.
             self.pointed_at = None
@@ -106,6 +153,10 @@ class Observatory:
     async def halt(self) -> None:
         """Stop exposing and moving at once."""
         self.pointed_at = None
+        if self.gate.shut_by(SAFETY):
+            return  # nothing moves but what makes it safe, and that must not be stopped
+        if self.gate.shut_by(TAKEOVER):
+            return  # who has taken it over moves it
         # Together: a camera that answers late must not keep the mount moving.
         stops = (self.telescope.mount.stop(), self.telescope.camera.abort())
         for outcome in await asyncio.gather(*stops, return_exceptions=True):
@@ -114,15 +165,24 @@ class Observatory:
             elif isinstance(outcome, BaseException):
                 raise outcome
 
-    async def shelter(self) -> None:
-        """Make the telescope safe: park and close the dome."""
-        self.pointed_at = None
-        self.sheltered = True
-        for step in (self.telescope.mount.park, self.telescope.dome.close):
-            try:
-                await step()
-            except DeviceError as error:
-                log.error("while sheltering: %s", error)  # noqa: TRY400
+    async def shelter(self) -> bool:
+        """Make the telescope safe: end the exposure, park and close the dome; False when something failed."""
+        async with self._sheltering:
+            self.pointed_at = None
+            self.opened = False
+            failed = await stow(
+                mount=self.telescope.mount,
+                dome=self.telescope.dome,
+                end_exposure=self.telescope.camera.abort,
+                park_before_closing=self.park_before_closing,
+                ending=tuple(self._doing),
+                stop_first=bool(self.trouble),
+            )
+            for each in failed:
+                log.error("while sheltering: %s", each, extra={"event": "telescope.in-danger"})
+            self.trouble = "; ".join(failed)
+            self.sheltered = not failed
+        return self.sheltered
 
     async def calibration_frames(self, instrument: Instrument) -> list[RawFrame]:
         """Take bias, dark and flat frames; no darks with a detector that has no dark current."""
@@ -164,25 +224,66 @@ class Observatory:
             exposure_s = longer_s
         return frames
 
+    async def _while_free(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something with the devices, and give it up as soon as it may not be done any more."""
+        if self.gate.shut_by(*_FORBID):
+            work.close()
+            raise ShutError(self.gate)
+        doing = asyncio.ensure_future(work)
+        forbidden = asyncio.ensure_future(self.gate.shuts(*_FORBID))
+        self._doing.add(doing)
+        doing.add_done_callback(self._doing.discard)
+        try:
+            await asyncio.wait({doing, forbidden}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                doing.cancel()
+                await asyncio.wait({doing})
+            if doing.cancelled():
+                raise ShutError(self.gate)
+            failure = doing.exception()
+            if forbidden.done() and isinstance(failure, DeviceError):
+                raise ShutError(self.gate) from failure
+            return doing.result()
+        except asyncio.CancelledError:
+            doing.cancel()
+            await asyncio.gather(doing, return_exceptions=True)
+            raise
+        finally:
+            forbidden.cancel()
+
     async def _point(self, target: SkyPosition) -> None:
+        self.sheltered = False
+        self.trouble = ""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.telescope.mount.slew(target))
                 group.create_task(self._uncover(target))
+                group.create_task(self._put_right())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
+
+    async def _put_right(self) -> None:
+        if self._to_put_right is not None:
+            await self._to_put_right()
+            self._to_put_right = None
 
     async def _uncover(self, target: SkyPosition) -> None:
         dome = self.telescope.dome
         if not await dome.is_open():
             await dome.open()
+        self.opened = True
         await dome.face(target)
 
     async def _expose(self, exposure_s: float, filter_name: str) -> RawFrame:
+        await self._put_right()
         await self.telescope.filter_wheel.select(filter_name)
         return await self.telescope.camera.expose(
             frame_type=FrameType.LIGHT, exposure_s=exposure_s, filter_name=filter_name
         )
+
+
+async def _nobody_looks() -> None:
+    """Change nothing: the gate stays shut until somebody has looked."""
 
 
 async def _again(doing: str, work: Callable[[], Awaitable[T]]) -> T:

@@ -12,23 +12,33 @@ from pathlib import Path
 from agents.gft.acquiring import acquire
 from agents.gft.bench import Bench
 from agents.gft.frames import read_raw, write_raw
+from agents.gft.gate import ShutError
+from agents.gft.limits import within_limits
 from agents.gft.record import Record
+from agents.gft.waiting import may_go_on
 from followup.campaign import Exposure, What
 from followup.devices import RawFrame
 from followup.errors import DeviceError
-from followup.schedule import Task
+from followup.schedule import Task, duration_s
 from followup.story import StepState
-from voevent.kinds import Status, StatusState, TaskOutcome
+from voevent.kinds import TaskOutcome
 from voevent.packet import SkyPosition
 
 log = logging.getLogger(__name__)
 
-_WEATHER_POLL_S = 30.0
 _SAME_POINTING_DEG = 1e-4
 _DISK_S = 300.0
 """A frame that the disk has not taken by then (wall clock) is given up, and its task with it."""
 
 Exposed = Callable[[Exposure, RawFrame], Awaitable[None]]
+
+
+class _LeftError(Exception):
+    """A task is left before its next exposure."""
+
+
+class _OverError(Exception):
+    """A task can do no more, and nobody is to blame."""
 
 
 class Observing:
@@ -43,6 +53,14 @@ class Observing:
     ----------
     commanded
         Set once the telescope has been told to move.
+    priority
+        The higher, the sooner it gets the telescope when others want it, too.
+    at_work
+        Whether this campaign has the telescope.
+    exposing
+        Whether an exposure is in flight, or its frame is not yet on disk.
+    leaving
+        Set to have a task left before its next exposure: it is gone on with by `carry_out`.
     """
 
     def __init__(self, bench: Bench, record: Record, exposed: Exposed) -> None:
@@ -50,7 +68,12 @@ class Observing:
         self.record = record
         self._exposed = exposed
         self._slews = 0
+        self._waits = 0
         self.commanded = asyncio.Event()
+        self.priority = 0
+        self.at_work = False
+        self.exposing = False
+        self.leaving = False
 
     @property
     def target(self) -> SkyPosition:
@@ -63,7 +86,8 @@ class Observing:
     async def head_start(self, task: Task) -> None:
         """Point at once for a task that begins now, if nobody has the telescope."""
         try:
-            if self.bench.observatory.busy or await self.bench.observatory.unsafe():
+            busy = self.bench.observatory.turns.busy_for(str(self.record.name))
+            if busy or self.bench.gate.reasons:
                 return
             async with self.bench.observatory.turn(str(self.record.name)):
                 await self._point(task.task_id, task.filters[0])
@@ -71,15 +95,32 @@ class Observing:
             log.warning("no head start: %s", error, extra={"campaign": str(self.record.name)})
 
     async def carry_out(self, task: Task) -> None:
-        """Do one task: its exposures are taken, or it ends with a reason."""
-        now = self.bench.sky.now()
+        """Do one task: its exposures are taken, or it ends with a reason.
+
+        Cancelled, it stops the telescope; it can be gone on with.
+        """
+        now, observatory, name = self.bench.sky.now(), self.bench.observatory, str(self.record.name)
         if task.start > now:
+            observatory.turns.release(name)
             await self._wait(task, now)
-        async with self.bench.observatory.turn(str(self.record.name)):
+        if observatory.user not in {"", name}:
+            self.record.story.say(f"{task.task_id} waits for its turn: {observatory.user} has the telescope")
+        async with observatory.turn(name, priority=self.priority):
+            self.at_work = True
             try:
                 ending = await self._observe(task)
+            except _LeftError:
+                return
+            except _OverError as error:
+                ending = TaskOutcome.SKIPPED, str(error)
             except DeviceError as error:
                 ending = TaskOutcome.FAILED, f"{error}" + (f" ({error.hint})" if error.hint else "")
+            except asyncio.CancelledError:
+                # Before the next one gets the telescope: it must not be stopped for this one's sake.
+                await observatory.halt()
+                raise
+            finally:
+                self.at_work = self.exposing = False
         taken = sum(1 for key in self.record.state.exposed if key.startswith(f"{task.task_id}-"))
         outcome, reason = ending
         if outcome is not TaskOutcome.DONE and taken:
@@ -87,16 +128,21 @@ class Observing:
         await self.record.note(
             What.TASK_ENDED, task=task.task_id, outcome=outcome, exposures=taken, reason=reason
         )
+        observatory.turns.release(name)
 
     async def _wait(self, task: Task, now: datetime) -> None:
-        step = f"wait:{task.task_id}"
+        self._waits += 1
+        step = f"wait:{task.task_id}-{self._waits}"
         self.record.story.begin(
             step,
             f"wait for {task.task_id} ({task.epoch})",
             f"Task {task.task_id} begins at {task.start:%Y-%m-%d %H:%M:%S} UTC (sky time).",
+            until=task.start,
         )
-        await self.bench.sky.sleep((task.start - now).total_seconds())
-        self.record.story.end(step)
+        try:
+            await self.bench.sky.sleep((task.start - now).total_seconds())
+        finally:
+            self.record.story.end(step)
 
     async def _observe(self, task: Task) -> tuple[TaskOutcome, str]:
         grace = timedelta(seconds=60)
@@ -105,9 +151,7 @@ class Observing:
             late = self.bench.sky.now() - max(task.latest_start, task.start) > grace
             if late:
                 return TaskOutcome.SKIPPED, f"it had to begin by {task.latest_start:%H:%M:%S} UTC"
-        if not await self._wait_until_safe(task):
-            return TaskOutcome.SKIPPED, "the conditions were unsafe until its time had passed"
-        await self._point(task.task_id, task.filters[0])
+            await self._reach_first(task)
         for filter_name in task.filters:
             step = f"expose:{task.task_id}-{filter_name}"
             self.record.story.begin(
@@ -118,7 +162,8 @@ class Observing:
             for exposure in exposures_of(task):
                 if exposure.filter != filter_name:
                     continue
-                await self._take(exposure, task.exposure_s)
+                while not await self._take(exposure, task):
+                    self.record.story.say(f"{exposure.key} is taken again: {self.bench.gate}")
                 done = exposure.number / task.frames
                 self.record.story.progress(f"exposures {task.task_id}", f"exposures of {task.task_id}", done)
             self.record.story.end(step)
@@ -145,24 +190,80 @@ class Observing:
             raise
         self.record.story.end(step, message=f"tracking at {where}{seen and f'; {seen}'}")
 
-    async def _take(self, exposure: Exposure, exposure_s: float) -> None:
+    async def _reach_first(self, task: Task) -> None:
+        """Point for a task before anything else is said of it; what interrupts that is seen to later."""
+        await self._may_go_on(max(task.latest_start, task.start))
+        self._check_limits(task.exposure_s)
+        try:
+            await self._point(task.task_id, task.filters[0])
+        except DeviceError as error:
+            if not isinstance(error, ShutError) and not self.bench.gate.reasons:
+                raise
+
+    async def _take(self, exposure: Exposure, task: Task) -> bool:
+        """Take an exposure, unless it is there already; False when it was ended, and is to be repeated."""
         state = self.record.state
         if exposure.key in state.exposed:
-            return
+            return True
+        if self.leaving:
+            raise _LeftError
         path = self.bench.folder / str(self.record.name) / "raw" / f"{exposure.key}.fits.fz"
         if exposure.key in state.begun:
             # The agent ended while this exposure was in flight: the disk knows whether it came through.
             found = await asyncio.to_thread(_found_on_disk, path)
             if found is not None:
                 await self._stands(exposure, path.name, found)
-                return
-        if not await self._wait_until_safe(None):
-            raise DeviceError("weather", "it did not become safe again")
-        await self._point(exposure.task, exposure.filter)
-        await self.record.note(What.EXPOSING, exposure=exposure.key, seconds=exposure_s)
-        raw = await self.bench.observatory.expose(exposure_s=exposure_s, filter_name=exposure.filter)
+                return True
+        await self._may_go_on(self._last_moment(task))
+        if self.leaving:
+            raise _LeftError
+        self._check_limits(task.exposure_s)
+        try:
+            raw = await self._expose(exposure, task.exposure_s)
+        except DeviceError as error:
+            self.exposing = False
+            # Ended for safety's sake, or by a person: then it is not the devices' fault.
+            if isinstance(error, ShutError) or self.bench.gate.reasons:
+                return False
+            raise
         await self._keep(raw, path)
         await self._stands(exposure, path.name, raw)
+        self.exposing = False
+        return True
+
+    async def _expose(self, exposure: Exposure, exposure_s: float) -> RawFrame:
+        if await self.bench.observatory.mind_the_pier():
+            self.record.story.say("the target has crossed the meridian: the mount swings over its pier")
+        await self._point(exposure.task, exposure.filter)
+        aimed = self.bench.observatory.pointed_at or self.target
+        if self.bench.gate.reasons:
+            raise ShutError(self.bench.gate)  # while it slewed: no exposure is begun
+        self.exposing = True
+        await self.record.note(
+            What.EXPOSING,
+            exposure=exposure.key,
+            seconds=exposure_s,
+            ra_deg=aimed.ra_deg,
+            dec_deg=aimed.dec_deg,
+        )
+        return await self.bench.observatory.expose(exposure_s=exposure_s, filter_name=exposure.filter)
+
+    def _last_moment(self, task: Task) -> datetime:
+        """Until when a task that was interrupted may go on: when it would have ended, had it begun last."""
+        needs_s = duration_s(len(task.filters), task.exposure_s, task.count, self.bench.instrument)
+        return max(task.latest_start, task.start) + timedelta(seconds=needs_s)
+
+    async def _may_go_on(self, until: datetime) -> None:
+        reasons = str(self.bench.gate)
+        if not await may_go_on(self.bench, self.record, until=until):
+            raise _OverError(f"its time had passed before it could be gone on with: {reasons}")
+
+    def _check_limits(self, exposure_s: float) -> None:
+        """End a task whose target does not stay within the limits of the mount until an exposure's end."""
+        readout_s = self.bench.instrument.readout_s
+        beyond = within_limits(self.bench, self.target, for_s=exposure_s + readout_s)
+        if beyond:
+            raise _OverError(f"the target leaves what the mount may look at: {beyond}")
 
     async def _keep(self, raw: RawFrame, path: Path) -> None:
         """Write a frame to the disk; one that is full is waited for, but not for all the night."""
@@ -177,23 +278,6 @@ class Observing:
     async def _stands(self, exposure: Exposure, name: str, raw: RawFrame) -> None:
         await self.record.note(What.EXPOSED, exposure=exposure.key, file=f"raw/{name}")
         await self._exposed(exposure, raw)
-
-    async def _wait_until_safe(self, task: Task | None) -> bool:
-        """Return True when it is safe; False when a task's time has passed before it was."""
-        reason = await self.bench.observatory.unsafe()
-        if not reason:
-            return True
-        await self.bench.observatory.shelter()
-        self.record.story.say(f"unsafe: {reason}", level=logging.WARNING)
-        await self.record.say(Status(state=StatusState.UNSAFE, text=reason), notes={})
-        while True:
-            await self.bench.sky.sleep(_WEATHER_POLL_S)
-            reason = await self.bench.observatory.unsafe()
-            if not reason:
-                await self.record.say(Status(state=StatusState.CLEAR, text="safe again"), notes={})
-                return True
-            if task is not None and self.bench.sky.now() > max(task.latest_start, task.start):
-                return False
 
 
 def exposures_of(task: Task) -> list[Exposure]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from agents.gft.paper import write as write  # noqa: PLC0414 - campaigns write their pictures by it, too
 from agents.gft.record import Record
 from agents.gft.reduction.field import FieldReduction
-from followup.strategy import Decision
-from voevent.kinds import PhotometryPoint, Result
+from voevent.kinds import Decided, PhotometryPoint, Result
 
 
 def spoken(point: PhotometryPoint) -> str:
@@ -25,14 +24,18 @@ def spoken(point: PhotometryPoint) -> str:
 
 
 def light_curve_picture(record: Record, result: Result) -> bytes:
-    """Draw the light curve so far (PNG; blocking)."""
+    """Draw the light curve so far (PNG; blocking); empty when nobody wants pictures."""
+    if not record.bench.pictures:
+        return b""
     from followup.figures.lightcurve import light_curve_figure  # noqa: PLC0415 - matplotlib is slow to load
 
     return light_curve_figure(result.points, title=str(record.name), fit=result.fit)
 
 
 def sed_picture(record: Record, result: Result) -> bytes:
-    """Draw the SED (PNG; blocking)."""
+    """Draw the SED (PNG; blocking); empty when nobody wants pictures."""
+    if not record.bench.pictures:
+        return b""
     from followup.figures.sed import sed_figure  # noqa: PLC0415 - matplotlib is slow to load
 
     return sed_figure(result.sed, title=str(record.name), epoch_s=result.epoch_s or 0.0, fit=result.fit)
@@ -46,12 +49,14 @@ def task_papers(record: Record, field: FieldReduction, folder: Path, task: str) 
     list of str
         Paths relative to `folder`.
     """
-    from followup.figures.finding_chart import finding_chart_figure  # noqa: PLC0415 - slow to load
-    from followup.figures.lightcurve import light_curve_figure  # noqa: PLC0415
-
     points, source, fit = field.result()
     photometry, light_curve, chart_path = _task_papers(task)
     made = [write(folder, photometry, _photometry_csv(points))]
+    if not record.bench.pictures:
+        return made
+    from followup.figures.finding_chart import finding_chart_figure  # noqa: PLC0415 - slow to load
+    from followup.figures.lightcurve import light_curve_figure  # noqa: PLC0415
+
     if points:
         picture = light_curve_figure(points, title=str(record.name), fit=fit)
         made.append(write(folder, light_curve, picture))
@@ -86,7 +91,7 @@ def campaign_papers(
     folder: Path,
     *,
     lines: list[dict[str, Any]],
-    decisions: Sequence[Decision],
+    decisions: Sequence[Decided],
     visibility: bytes,
     log: list[str],
 ) -> list[str]:
@@ -98,7 +103,7 @@ def campaign_papers(
         Paths relative to `folder`.
     """
     journal = "".join(json.dumps(line, default=str, ensure_ascii=False) + "\n" for line in lines)
-    decided = json.dumps([asdict(decision) for decision in decisions], indent=1, ensure_ascii=False)
+    decided = json.dumps([asdict(each) for each in decisions], indent=1, default=str, ensure_ascii=False)
     made = [
         write(folder, "logs/journal.jsonl", journal.encode()),
         write(folder, "logs/decisions.json", decided.encode() + b"\n"),
@@ -131,16 +136,3 @@ def _photometry_csv(points: Sequence[PhotometryPoint]) -> bytes:
             ]
         )
     return text.getvalue().encode()
-
-
-def write(folder: Path, path: str, content: bytes) -> str:
-    """Write a paper, all of it or nothing (blocking); gives `path`, which is relative to `folder`."""
-    whole = folder / path
-    whole.parent.mkdir(parents=True, exist_ok=True)
-    partial = whole.with_name(f".{whole.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(whole)
-    return path

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from followup.almanac import Almanac
 from followup.clock import Clock
 from followup.plan import ALMANAC_AHEAD, Acceptance, Plan, first_answer, make_plan, night_of
-from followup.schedule import Task
+from followup.progress import NOTHING_YET, SoFar
 from followup.site import Instrument, Site
 from followup.strategy import Strategies
 from followup.visibility import observe_visibility
@@ -70,7 +69,7 @@ class Planner:
         )
 
     async def plan(
-        self, trigger: Trigger, *, campaign: str, now: datetime | None = None, done: Sequence[Task] = ()
+        self, trigger: Trigger, *, campaign: str, now: datetime | None = None, so_far: SoFar = NOTHING_YET
     ) -> Plan:
         """Make the whole plan, in a thread.
 
@@ -78,8 +77,8 @@ class Planner:
         ----------
         now
             The time from which to plan, by default the clock's.
-        done
-            Tasks begun earlier: they are not planned again.
+        so_far
+            What has been done already.
         """
         return await asyncio.to_thread(
             make_plan,
@@ -89,7 +88,7 @@ class Planner:
             site=self.site,
             instrument=self.instrument,
             now=now or self.clock.now(),
-            done=done,
+            so_far=so_far,
         )
 
     async def picture(self, trigger: Trigger, plan: Plan) -> bytes:

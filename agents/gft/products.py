@@ -21,10 +21,11 @@ from agents.gft.record import Record
 from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.field import FieldReduction
 from agents.gft.sending import Sending
+from followup.adapting import Outlook
 from followup.campaign import Exposure, What
 from followup.devices import RawFrame
 from followup.schedule import Task
-from voevent.kinds import Cited, Kind, Product, Result
+from voevent.kinds import Cited, Kind, Product, Result, Trigger
 from voevent.packet import CiteKind
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class Products:
         The campaign's folder: ``raw/``, ``reduced/`` and ``products/`` below it.
     field
         The reduction, once it has read what is in that folder.
+    news
+        Told what was measured so far, whenever a task has been.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Products:
         folder: Path,
         field: asyncio.Future[FieldReduction],
         sending: Sending,
+        news: Callable[[Outlook], None] = lambda _outlook: None,
     ) -> None:
         self.bench = bench
         self.record = record
@@ -61,6 +65,10 @@ class Products:
         self._reduced: dict[str, str] = {}
         self._taken: set[str] = set()
         self._ended: set[str] = set()
+        self._news = news
+        self._uploads: set[asyncio.Task[None]] = set()
+        state = record.state
+        self._revision = -1 if state.owed and state.owed not in state.measured else state.revision
 
     async def exposed(self, exposure: Exposure, raw: RawFrame | None = None) -> None:
         """Have a frame reduced, once; without `raw` it is read from the disk."""
@@ -76,7 +84,21 @@ class Products:
         self._ended.add(task.task_id)
         for name in task.filters:
             await self._jobs.put(partial(self._measure, task, name))
+        await self._jobs.put(self._look_ahead)
         await self._jobs.put(partial(self._dataset, task))
+
+    async def revised(self, trigger: Trigger) -> None:
+        """Have everything measured at the position of a later trigger, once, and reported if anything was."""
+        if trigger.revision > self._revision:
+            self._revision = trigger.revision
+            await self._jobs.put(partial(self._retarget, trigger))
+
+    async def settled(self) -> None:
+        """Wait until there is nothing left to do: every dataset is archived or given up."""
+        await self._jobs.join()
+        while self._uploads:
+            await asyncio.wait(set(self._uploads))
+            await self._jobs.join()
 
     async def finish(self) -> None:
         """Say that nothing more will come: `work` returns when all is done and archived."""
@@ -94,6 +116,8 @@ class Products:
                     text = f"{type(error).__name__}: {error}"
                     self.record.story.say(f"a product could not be made: {text}", level=logging.ERROR)
                     log.exception("a product failed", extra={"campaign": str(self.record.name)})
+                finally:
+                    self._jobs.task_done()
 
     async def _reduction(self) -> FieldReduction:
         """Wait for what was reduced before to be read."""
@@ -145,9 +169,28 @@ class Products:
         told = "; ".join(papers.spoken(point) for point in points) or "nothing could be measured"
         self.record.story.end(step, message=told)
         if points and series not in self.record.state.measured:
-            await self._report(task, series)
+            await self._report(task.task_id, series)
 
-    async def _report(self, task: Task, series: str) -> None:
+    async def _retarget(self, trigger: Trigger) -> None:
+        """Look at the position in force; what was reported of another one is reported anew."""
+        field = await self._reduction()
+        await self.bench.reduce(partial(field.retarget, trigger))
+        series, measured = self.record.state.owed, self.record.state.measured
+        if series and series not in measured:
+            tasks = [name.partition("-")[0] for name in measured if not name.startswith("revision-")]
+            last = max(tasks, key=lambda task: int(task.removeprefix("t")))
+            said = f"measured anew at the position of revision {trigger.revision}"
+            await self._report(last, series, comment=said)
+            await self._look_ahead()
+
+    async def _look_ahead(self) -> None:
+        """Tell what is known now to whom it may concern: the next tasks."""
+        field = await self._reduction()
+        points, _, fit = await self.bench.reduce(field.result)
+        depths = await self.bench.reduce(field.depths)
+        self._news(Outlook(points=tuple(points), fit=fit, depths=depths))
+
+    async def _report(self, task: str, series: str, *, comment: str = "") -> None:
         step = f"report:{series}"
         self.record.story.begin(step, f"report {series}", "Light curve so far, to the science centre.")
         points, source, fit = await self.bench.reduce((await self._reduction()).result)
@@ -163,7 +206,12 @@ class Products:
         previous = await self.record.latest(Kind.RESULT, Product.LIGHT_CURVE)
         cites = (Cited(id=previous, cite=CiteKind.SUPERSEDES),) if previous else ()
         result = Result(
-            product=Product.LIGHT_CURVE, task=task.task_id, points=tuple(points), source=source, fit=fit
+            product=Product.LIGHT_CURVE,
+            task=task,
+            points=tuple(points),
+            source=source,
+            fit=fit,
+            comment=comment,
         )
         await self.record.say(result, cites=cites, notes={What.MEASURED: {"series": series}})
         picture = await self.bench.reduce(partial(papers.light_curve_picture, self.record, result))
@@ -198,7 +246,9 @@ class Products:
         if chart.is_file():
             self.record.story.show("finding-chart", "Finding chart", png=chart.read_bytes())
         paths = [*raws, *(self._reduced[key] for key in keys), *made]
-        self._group.create_task(self.sending.send(task.task_id, paths, task=task.task_id))
+        upload = self._group.create_task(self.sending.send(task.task_id, paths, task=task.task_id))
+        self._uploads.add(upload)
+        upload.add_done_callback(self._uploads.discard)
 
     async def _papers(self, task: Task) -> list[str]:
         """Draw and write what goes with a task's frames; they are sent even if that fails."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
 from agents.gft.bench import Bench
 from followup.campaign import CampaignState, What, fold
+from followup.decision import Decision, entry_of, rows_of
 from followup.names import RELAY, CampaignName
 from followup.story import Story
 from messaging.reader import Reader
@@ -42,6 +44,8 @@ class Record:
         self.story = story
         self.state = CampaignState()
         self.trigger: Trigger | None = None
+        self.told_of_hold = False
+        """Whether the science centre knows, in this campaign, that people hold the telescope."""
         self._turn = asyncio.Lock()
 
     async def load(self) -> None:
@@ -57,8 +61,9 @@ class Record:
 
         async with self._turn:
             entries, raw = await self.bench.journal.read(look)
-            for entry in entries:
-                self.state.apply(entry.what, entry.data)
+            found = fold(entries)
+            for each in fields(found):
+                setattr(self.state, each.name, getattr(found, each.name))
         if raw is not None:
             _, content = read(parse(raw))
             if isinstance(content, Trigger):
@@ -99,6 +104,14 @@ class Record:
         packet = await self._commit(work, notes)
         self.bench.wake()
         return packet
+
+    async def decide(self, *decisions: Decision) -> None:
+        """Commit decisions that no other entry carries."""
+        await self.note(What.DECIDED, decisions=self.dated(*decisions))
+
+    def dated(self, *decisions: Decision) -> list[dict[str, Any]]:
+        """Give decisions of now as an entry carries them."""
+        return entry_of(decisions, self.bench.sky.now())
 
     async def _commit(self, work: Callable[[Transaction], T], notes: Mapping[What, Mapping[str, Any]]) -> T:
         """Commit, as soon as the disk has room for it; what the entry says waits with it."""
@@ -160,7 +173,10 @@ class Record:
 
     def _applied(self, what: What, data: Mapping[str, Any]) -> None:
         self.state.apply(what, data)
-        facts = {key: value for key, value in data.items() if key != "plan"}
+        facts = {key: value for key, value in data.items() if key not in {"plan", "decisions"}}
+        if data.get("decisions"):
+            self.tell_decisions()
+            facts["because"] = "; ".join(each["text"] for each in data["decisions"])
         if what is What.PLANNED:
             tasks = data["plan"]["tasks"]
             facts["exposures"] = {t["task_id"]: t["count"] * len(t["filters"]) for t in tasks}
@@ -175,6 +191,11 @@ class Record:
                 **facts,
             },
         )
+
+    def tell_decisions(self) -> None:
+        """Show all decisions so far."""
+        rows = rows_of(self.state.decisions.values())
+        self.story.show("decisions", "Why: every decision with its rule and values", table=rows)
 
 
 def _iso(time: datetime) -> str:

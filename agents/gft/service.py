@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from datetime import datetime
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+from agents.gft.agenda import FirstAnswer
 from agents.gft.bench import Bench
-from agents.gft.campaign import FirstAnswer, ObservingCampaign
+from agents.gft.campaign import ObservingCampaign
+from agents.gft.closing import LOGS
+from agents.gft.command import Command
+from agents.gft.contending import claimed_before, contend
+from agents.gft.gate import TAKEOVER
+from agents.gft.safety import SafetyWatch
 from followup.campaign import CampaignState, What, fold
-from followup.names import CampaignName
-from followup.plan import Acceptance
+from followup.decision import Decision, entry_of, rows_of
+from followup.names import CampaignName, title_of
+from followup.second_burst import Ruling
 from followup.story import StepState, Story
 from messaging.desk import Answer, Effect
 from messaging.reader import Reader
@@ -24,7 +30,6 @@ from voevent.packet import Packet
 
 log = logging.getLogger(__name__)
 
-_WEATHER_POLL_S = 30.0
 _AGAIN_S = 10.0
 _LONGEST_PAUSE_S = 600.0
 
@@ -40,32 +45,32 @@ class TelescopeAgent:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
+        self.safety = SafetyWatch(bench)
         self.campaigns: dict[str, ObservingCampaign] = {}
+        self.command = Command(bench, self.campaigns)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Take up every campaign that the journal says is open, and keep the almanac ahead."""
+        # Who had the telescope still has it.
+        await self.command.restore()
         self._spawn(self.bench.planner.keep_ahead())
-        self._spawn(self._watch_weather())
-        for name in await self.bench.journal.read(_open_campaigns):
+        # Nothing opens before the conditions have been looked at.
+        await self.safety.look()
+        self._spawn(self.safety.run())
+        states = await self.bench.journal.read(_open_campaigns)
+        for name in claimed_before(states):
+            self.bench.observatory.turns.reserve(name)
+        for name in states:
             self._begin(CampaignName.parse(name), None)
-
-    async def _watch_weather(self) -> None:
-        """Make the telescope safe when the weather turns and no exposure would notice it."""
-        observatory = self.bench.observatory
-        while True:
-            unattended = not observatory.busy or bool(self.bench.disk.trouble)
-            if unattended and not observatory.sheltered and await observatory.unsafe():
-                log.warning("the weather is unsafe and nobody observes: the telescope is made safe")
-                await observatory.shelter()
-            await self.bench.sky.sleep(_WEATHER_POLL_S)
 
     async def stop(self) -> None:
         """End all work here and leave the telescope safe; the journal knows where to go on."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.bench.observatory.shelter()
+        if self.bench.gate.shut_by(TAKEOVER) or await self.bench.observatory.shelter():
+            self.safety.signs.leave()
 
     async def consider(self, packet: Packet, header: Header, content: Content) -> Answer:
         """Answer a trigger."""
@@ -75,13 +80,13 @@ class TelescopeAgent:
         if content.telescope != self.bench.name or str(name) != header.campaign:
             return _refuse(f"this is {self.bench.name}, the trigger is for {header.campaign}")
         state = await self._state(name)
-        if state.closing or state.closed:
-            return _refuse(f"the campaign {name} is closed")
-        if content.revision <= state.revision:
-            return _refuse(f"revision {state.revision} is in force, this is revision {content.revision}")
-        if content.action is TriggerAction.OBSERVE:
-            return await self._observe(packet, header, content, name, state)
-        return self._call_off(content, name, state)
+        if reason := _out_of_place(content, name, state):
+            return _refuse(reason)
+        if content.action is not TriggerAction.OBSERVE:
+            return self._call_off(content, name, state)
+        if state.trigger is not None:
+            return await self._revise(packet, header, content, name)
+        return await self._observe(packet, header, content, name)
 
     async def noted(
         self, receipt: Packet, header: Header, content: Receipt, cited: StoredPacket | None
@@ -95,11 +100,13 @@ class TelescopeAgent:
 
     async def standing(self) -> dict[str, Any]:
         """Tell what the telescope is doing."""
-        unsafe = await self.bench.observatory.unsafe()
         return {
             "telescope": self.bench.name,
             "observing": self.bench.observatory.user,
-            "weather": unsafe or "safe",
+            "people": str(self.command.in_force),
+            "queue": list(self.bench.observatory.turns.waiting),
+            "weather": await self.bench.observatory.unsafe() or "safe",
+            "safety": self.safety.standing(),
             "campaigns": sorted(self.campaigns),
             "waits": self._waits(),
             "given_up": [
@@ -122,53 +129,109 @@ class TelescopeAgent:
     async def _state(self, name: CampaignName) -> CampaignState:
         return await self.bench.journal.read(lambda reader: fold(reader.entries(str(name))))
 
-    async def _observe(
-        self, packet: Packet, header: Header, trigger: Trigger, name: CampaignName, state: CampaignState
-    ) -> Answer:
-        if state.stopped is not None:
-            return _refuse(f"the campaign {name} was stopped: {state.stopped[1]}")
+    async def _observe(self, packet: Packet, header: Header, trigger: Trigger, name: CampaignName) -> Answer:
+        """Answer the first trigger that can be observed: it opens the campaign."""
         now = self.bench.sky.now()
         acceptance = await self.bench.planner.answer(trigger)
+        drill = header.drill or self.bench.simulated
         if not acceptance.accepted:
-            if state.trigger is None:
-                self._tell_refusal(name, trigger, acceptance)
-            return _refuse(acceptance.reason)
-        what = What.ACCEPTED if state.trigger is None else What.REVISED
-        data = {
-            "ivorn": packet.ivorn,
-            "sha256": packet.sha256,
-            "revision": trigger.revision,
-            "drill": header.drill,
-        }
+            return self._decline(name, trigger, acceptance.reason, acceptance.decisions, drill=drill)
+        contention = contend(self.bench, self.campaigns, str(name), trigger, acceptance, drill=drill, now=now)
+        decisions = () if contention is None else (contention.decision,)
+        if contention is not None and contention.ruling is Ruling.REFUSE:
+            everything = (*acceptance.decisions, *decisions)
+            return self._decline(name, trigger, contention.decision.text, everything, drill=drill)
+        entry = {**_in_force(packet, header, trigger), "decisions": entry_of(decisions, now)}
+        taken_from = contention.first if contention and contention.ruling is Ruling.PREEMPT else ""
+        taken = {"by": str(name), "decisions": entry_of(decisions, now)}
+
+        def effect(transaction: Transaction) -> None:
+            transaction.note(str(name), What.ACCEPTED, entry, time=now)
+            if taken_from:
+                # With the acceptance or not at all: a campaign never waits for one that does not come.
+                transaction.note(taken_from, What.PREEMPTED, taken, time=now)
+
         return Answer(
             outcome=ReceiptOutcome.ACCEPTED,
-            reason=acceptance.reason if state.trigger is None else "the later trigger is in force",
+            reason="; ".join(
+                said
+                for said in (
+                    acceptance.reason,
+                    *(decision.text for decision in decisions),
+                    str(self.command.in_force),
+                )
+                if said
+            ),
             details=acceptance.details,
-            effect=partial(self._record, what, name, data),
-            then=partial(self._go, what, name, acceptance, now),
+            effect=effect,
+            then=partial(self._open, name, FirstAnswer(acceptance, now), taken_from),
+        )
+
+    async def _revise(self, packet: Packet, header: Header, trigger: Trigger, name: CampaignName) -> Answer:
+        """Take a later trigger of an open campaign.
+
+        It is accepted even when the burst cannot be observed where it says: then there is nothing left to
+        do, and the campaign closes with what it has.
+        """
+        now = self.bench.sky.now()
+        acceptance = await self.bench.planner.answer(trigger)
+        told = "the later trigger is in force"
+        return Answer(
+            outcome=ReceiptOutcome.ACCEPTED,
+            reason=told
+            if acceptance.accepted
+            else f"{told}, but nothing more is observed: {acceptance.reason}",
+            details=acceptance.details,
+            effect=partial(self._record, What.REVISED, name, _in_force(packet, header, trigger)),
+            then=partial(self._go_on, name, FirstAnswer(acceptance, now)),
+        )
+
+    def _decline(
+        self,
+        name: CampaignName,
+        trigger: Trigger,
+        reason: str,
+        decisions: Sequence[Decision],
+        *,
+        drill: bool,
+    ) -> Answer:
+        """Refuse a burst, and remember why."""
+        self._tell_refusal(name, trigger, reason, decisions, drill=drill)
+        entry = {"reason": reason, "decisions": entry_of(decisions, self.bench.sky.now())}
+        why = {"rule": decisions[-1].rule, **decisions[-1].values} if decisions else {}
+        return Answer(
+            outcome=ReceiptOutcome.REFUSED,
+            reason=reason,
+            details=why,
+            effect=partial(self._record, What.DECLINED, name, entry),
         )
 
     def _call_off(self, trigger: Trigger, name: CampaignName, state: CampaignState) -> Answer:
-        if state.trigger is None:
-            return Answer(outcome=ReceiptOutcome.ACCEPTED, reason="nothing was begun for this burst")
         retracted = trigger.action is TriggerAction.RETRACT
         outcome = Outcome.RETRACTED if retracted else Outcome.ABORTED
         reason = trigger.reason or ("the burst was retracted" if retracted else "called off")
+        begun = state.trigger is not None
+        entry = {"outcome": outcome, "reason": reason, "revision": trigger.revision}
         return Answer(
             outcome=ReceiptOutcome.ACCEPTED,
-            reason=f"the campaign ends as {outcome}",
-            effect=partial(self._record, What.STOPPED, name, {"outcome": outcome, "reason": reason}),
+            reason=f"the campaign ends as {outcome}" if begun else "nothing was begun for this burst",
+            # Remembered in any case: the trigger that it takes back may come after it.
+            effect=partial(self._record, What.STOPPED, name, entry),
             then=partial(self._stop_campaign, name),
         )
 
     def _record(self, what: What, name: CampaignName, data: dict[str, Any], transaction: Transaction) -> None:
         transaction.note(str(name), what, data, time=self.bench.sky.now())
 
-    def _go(self, what: What, name: CampaignName, acceptance: Acceptance, now: datetime) -> None:
-        if what is What.ACCEPTED:
-            self._begin(name, FirstAnswer(acceptance, now))
-        elif str(name) in self.campaigns:
-            self._spawn(self.campaigns[str(name)].revised())
+    def _open(self, name: CampaignName, answer: FirstAnswer, taken_from: str) -> None:
+        if taken_from in self.campaigns:
+            self.bench.observatory.turns.reserve(str(name))
+            self._spawn(self.campaigns[taken_from].preempted())
+        self._begin(name, answer)
+
+    def _go_on(self, name: CampaignName, answer: FirstAnswer) -> None:
+        if str(name) in self.campaigns:
+            self._spawn(self.campaigns[str(name)].revised(answer))
 
     def _stop_campaign(self, name: CampaignName) -> None:
         if str(name) in self.campaigns:
@@ -190,11 +253,18 @@ class TelescopeAgent:
         finally:
             self.campaigns.pop(str(campaign.name), None)
 
-    def _tell_refusal(self, name: CampaignName, trigger: Trigger, acceptance: Acceptance) -> None:
+    def _tell_refusal(
+        self,
+        name: CampaignName,
+        trigger: Trigger,
+        reason: str,
+        decisions: Sequence[Decision],
+        *,
+        drill: bool,
+    ) -> None:
         story = Story(
             flow="observe",
-            name=f"{name.burst} · {name.telescope}"
-            + (f" · revision {trigger.revision}" if trigger.revision else ""),
+            name=title_of(name, drill=drill, revision=trigger.revision),
             subject=name.burst,
             clock=self.bench.sky,
             tags=(name.burst, name.telescope),
@@ -202,10 +272,10 @@ class TelescopeAgent:
         )
         self.bench.runner.follow(story)
         story.begin("answer:", "answer the trigger", "Accepted or refused from tables, at once.")
-        story.end("answer:", StepState.SKIPPED, acceptance.reason)
-        rows = tuple({"rule": d.rule, "decision": d.text} for d in acceptance.decisions)
+        story.end("answer:", StepState.SKIPPED, reason)
+        rows = rows_of(decision.at(self.bench.sky.now()) for decision in decisions)
         story.show("decisions", "Why the trigger was refused", table=rows)
-        story.finish(StepState.COMPLETED, "Declined", acceptance.reason)
+        story.finish(StepState.COMPLETED, "Declined", reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -218,11 +288,34 @@ class TelescopeAgent:
             log.error("work of %s ended with an error", self.bench.name, exc_info=error)
 
 
-def _open_campaigns(reader: Reader) -> list[str]:
+def _open_campaigns(reader: Reader) -> dict[str, CampaignState]:
     """Campaigns that were accepted and are not closed, in the order in which they were accepted."""
     closed = {entry.campaign for entry in reader.entries_of([What.CLOSED])}
     accepted = [entry.campaign for entry in reader.entries_of([What.ACCEPTED])]
-    return [name for name in accepted if name not in closed]
+    return {name: fold(reader.entries(name)) for name in accepted if name not in closed}
+
+
+def _out_of_place(trigger: Trigger, name: CampaignName, state: CampaignState) -> str:
+    """Say why a trigger comes too late, or after a later one; empty when it does not."""
+    if state.closing or state.closed or LOGS in state.attempts:
+        return f"the campaign {name} is closed"
+    if state.stopped is not None and (
+        trigger.action is TriggerAction.OBSERVE or trigger.revision <= state.revision
+    ):
+        return f"the campaign {name} was stopped: {state.stopped[1]}"
+    if trigger.revision <= state.revision:
+        return f"revision {state.revision} is in force, this is revision {trigger.revision}"
+    return ""
+
+
+def _in_force(packet: Packet, header: Header, trigger: Trigger) -> dict[str, Any]:
+    """Give what an entry says about the trigger that is in force from now on."""
+    return {
+        "ivorn": packet.ivorn,
+        "sha256": packet.sha256,
+        "revision": trigger.revision,
+        "drill": header.drill,
+    }
 
 
 def _refuse(reason: str) -> Answer:

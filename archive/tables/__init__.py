@@ -10,6 +10,7 @@ from archive.tables.campaigns import BurstRow, CampaignRow, DatasetRow, FileRow
 from archive.tables.contents import (
     ClosingPacketRow,
     ClosingRow,
+    DecisionRow,
     PhotometryRow,
     ReceiptRow,
     ResultRow,
@@ -30,6 +31,7 @@ __all__ = [
     "ClosingPacketRow",
     "ClosingRow",
     "DatasetRow",
+    "DecisionRow",
     "DeliveryRow",
     "FileRow",
     "PacketRow",

@@ -231,6 +231,23 @@ class ClosingPacketRow(Base):
     listed_sha256: Mapped[str]
 
 
+class DecisionRow(Base):
+    """A decision of a campaign, as a closing tells it; by `position` in order of time."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        check("position >= 0", "position_not_negative"),
+        check("length(rule) > 0", "rule_not_empty"),
+    )
+
+    packet: Mapped[str] = mapped_column(ForeignKey("closings.packet"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    time: Mapped[datetime]
+    rule: Mapped[str]
+    text: Mapped[str]
+    values: Mapped[JsonText] = mapped_column(JSON)
+
+
 class TaskOutcomeRow(Base):
     """How a task ended, as a closing says."""
 

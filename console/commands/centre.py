@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from rich.table import Column, Table
 
 from console import settings
+from console.alerting import alert_on
 from console.commands.options import JsonOption, StateOption, print_json, state_of
 from console.commands.reading import opened_archive, read_packet
 from console.control import ask
@@ -20,10 +20,9 @@ from console.errors import explained
 from console.report import report
 from console.screen import NARROW, listing, name_column, number_column, say, screen
 from console.showing import show_campaign
-from followup.errors import ConfigurationError, FollowupError
-from followup.names import CSC, check_burst
-from voevent.alert import Alert, build_alert
-from voevent.packet import SkyPosition
+from console.state import State, agent_lock
+from console.tenure import holder
+from followup.errors import ConfigurationError
 
 _TRIGGER_ON = "give a FILE, or --burst with --ra and --dec, or --simulated"
 
@@ -53,6 +52,9 @@ def trigger(
         list[str] | None, typer.Option("--telescope", help="Trigger only this one (may be repeated).")
     ] = None,
     drill: Annotated[bool, typer.Option(help="Make it a drill, even if the alert does not say so.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be sent to whom; needs no agent.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Trigger telescopes: on an alert from a file, on coordinates, or on a simulated burst.
@@ -69,6 +71,8 @@ def trigger(
         where = state_of(state)
         config = settings.read(settings.CscSettings, where.csc)
         now = config.clock().now()
+        if dry_run and simulated:
+            raise ConfigurationError("a burst that goes off in the sky is no dry run", hint=_TRIGGER_ON)
         if len([given for given in (file, ra, simulated) if given not in (None, False)]) > 1:
             raise ConfigurationError("more than one thing to trigger on", hint=_TRIGGER_ON)
         if simulated:
@@ -81,32 +85,55 @@ def trigger(
         elif file is not None:
             raw = read_packet(file).raw
         elif ra is not None and dec is not None and burst:
-            alert = Alert(
-                burst=_burst(burst),
-                trigger_time=_time(trigger_time) if trigger_time else now,
-                date=now,
-                position=_position(ra, dec, error),
-                instrument="coordinates",
-                description=f"{burst}: position given by a person",
-            )
-            raw = build_alert(alert, authority=config.authority, author=CSC, drill=drill).raw
+            raw = alert_on(
+                burst,
+                ra_deg=ra,
+                dec_deg=dec,
+                error_arcmin=error,
+                trigger_time=trigger_time,
+                now=now,
+                by="",
+                authority=config.authority,
+                drill=drill,
+            ).raw
         else:
             raise ConfigurationError("nothing to trigger on", hint=_TRIGGER_ON)
-        made = asyncio.run(
-            ask(
-                where.csc,
-                "trigger",
-                alert=base64.b64encode(raw).decode("ascii"),
-                telescopes=telescopes or None,
-                drill=drill,
-            )
-        )
+        made = _triggered(where, config, raw, telescopes or None, drill=drill, dry_run=dry_run)
         if as_json:
             print_json(made)
             return
         for one in made:
-            said = f"triggered: {one['ivorn']}" if one["ivorn"] else f"nothing sent: {one['reason']}"
-            say(f"{one['campaign']}  {said}")
+            sent = f"would be sent: {one['says']}" if dry_run else f"triggered: {one['ivorn']}"
+            say(f"{one['campaign']}  {sent if one['ivorn'] else 'nothing sent: ' + one['reason']}")
+
+
+def _triggered(
+    where: State,
+    config: settings.CscSettings,
+    raw: bytes,
+    telescopes: Sequence[str] | None,
+    *,
+    drill: bool,
+    dry_run: bool,
+) -> list[dict[str, str]]:
+    """Have the agent trigger; a dry run does without one."""
+    if dry_run and holder(agent_lock(where.csc)) is None:
+        from console.rehearsing import rehearsed  # noqa: PLC0415 - it loads the science centre's agent
+
+        sky = config.clock()
+        made = rehearsed(where.csc, raw, telescopes, drill=drill, authority=config.authority, sky=sky)
+        return [one.facts for one in made]
+    answer: list[dict[str, str]] = asyncio.run(
+        ask(
+            where.csc,
+            "trigger",
+            alert=base64.b64encode(raw).decode("ascii"),
+            telescopes=telescopes,
+            drill=drill,
+            dry_run=dry_run,
+        )
+    )
+    return answer
 
 
 def cancel(
@@ -171,7 +198,7 @@ def show(
     state: StateOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a campaign: its tasks, every packet with its receipts, photometry, files.
+    """Show a campaign: its tasks, every packet with its receipts, photometry, decisions, files.
 
     Everything comes from the science centre's archive, so it also works while no agent runs. A packet that
     waits for its receipt says for whose. Copies of the files: `followup archive get CAMPAIGN`.
@@ -189,28 +216,6 @@ def _only(document: dict[str, Any], campaign: str) -> dict[str, Any]:
     kept = {
         key: [row for row in rows if row.get("campaign", row.get("name")) == campaign]
         for key, rows in document.items()
-        if key in {"campaigns", "packets", "files", "photometry"}
+        if key in {"campaigns", "packets", "files", "photometry", "decisions"}
     }
     return {"campaign": kept.pop("campaigns")[0], **kept}
-
-
-def _burst(name: str) -> str:
-    try:
-        return check_burst(name)
-    except ValueError as error:
-        raise FollowupError(str(error), hint="give another --burst") from error
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise FollowupError(f"{text!r} is not a time", hint="write it like 2026-11-22T03:04:05") from error
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def _position(ra: float, dec: float, error_arcmin: float) -> SkyPosition:
-    try:
-        return SkyPosition(ra_deg=ra, dec_deg=dec, error_radius_deg=error_arcmin / 60)
-    except ValueError as error:
-        raise FollowupError(str(error), hint="degrees, ICRS; the error radius in arcmin") from error

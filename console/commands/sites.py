@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console import log
+from console import log, settings
 from console.commands.options import (
     JsonOption,
     LogFormat,
@@ -26,6 +26,7 @@ from console.errors import explained
 from console.screen import say
 from console.servers import DOMAIN, ports_of
 from console.settings import SETTINGS
+from console.site_key import fingerprint, public_key
 from console.state import State, agent_lock
 from console.tenure import HeldError, held
 from deploy.prosody import Prosody
@@ -104,7 +105,8 @@ def gft_simulate(
     """Set up a telescope's folder with simulated devices, from its enrolment.
 
     Known models: gft-spm (San Pedro Mártir, 1.3 m, griz), gft-jilin, gft-xinglong, gft-lasilla. The
-    telescope must be enrolled: `followup csc admit gft-NAME`.
+    telescope must be enrolled: `followup csc admit gft-NAME`. On another computer than the science centre's,
+    `followup gft init gft-NAME` comes first: it makes the key that is to be admitted.
     """
     with explained():
         from console.simulation import empty_sky, write_sky  # noqa: PLC0415
@@ -113,6 +115,7 @@ def gft_simulate(
         where = state_of(state)
         folder = _telescope(where, name)
         known_telescope(model or name)
+        _check_not_real(folder)
         install_enrolment(
             enrolment or where.enrolments / name, folder, {"model": model or name, "devices": "simulated"}
         )
@@ -120,23 +123,51 @@ def gft_simulate(
         say(f"{folder} is set up. Run it: {command(where, f'gft run {name}')}")
 
 
+def _check_not_real(folder: Path) -> None:
+    """Keep the settings of a telescope with devices from being overwritten."""
+    if (folder / SETTINGS).is_file() and "mount" in settings.content(folder).get("indi", {}):
+        raise ConfigurationError(
+            f"{folder / SETTINGS} is that of a telescope with devices over INDI",
+            hint="simulate another one, or remove that file first",
+        )
+
+
 @csc.command("admit")
 def csc_admit(
-    name: Annotated[str, typer.Argument(help="The telescope, gft-NAME.")], state: StateOption
+    name: Annotated[str, typer.Argument(help="The telescope, gft-NAME.")],
+    state: StateOption,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Public key that the telescope's computer has sent (id_ed25519.pub); left out for a "
+            "telescope on this computer."
+        ),
+    ] = None,
 ) -> None:
-    """Enrol a telescope: make its account, topic, key and directory, and write what it needs.
+    """Enrol a telescope: make its account, topic and directory, let its key in, and write what it needs.
 
-    The enrolment is a folder that goes to the telescope's computer; it holds a password and a private key.
-    Admitting a telescope again gives it new ones. Agents that run learn of it by themselves.
+    The key is made where the telescope's agent runs, by `followup gft init`, and only its public half comes
+    here. The enrolment is a folder that goes back; it holds a password and no private key. Admitting a
+    telescope again gives it a new password, and lets in this key and no other. Agents that run learn of it
+    by themselves.
     """
     with explained():
         where = state_of(state)
         prosody = _prosody(where)
-        folder = asyncio.run(admit_telescope(where, prosody, name, sftp_port=ports_of(where).sftp))
-        say(
-            f"{name} is enrolled. Take this folder to its computer: {folder}\n"
-            f"To simulate it here: {command(where, f'gft simulate {name}')}"
-        )
+        public = public_key(key) if key is not None else ""
+        folder = asyncio.run(admit_telescope(where, prosody, name, key=public))
+        say(f"{name} is enrolled.")
+        if key is None:
+            say(
+                f"Its key is on this computer, in {where.telescope(name)}. To simulate it here: "
+                f"{command(where, f'gft simulate {name}')}"
+            )
+        else:
+            say(
+                f"The key admitted is {fingerprint(public)}: does the telescope's computer show the same?\n"
+                f"Send this folder back to the telescope: {folder}\n"
+                f"There: followup gft init {name} --enrolment {name}/"
+            )
 
 
 @csc.command("revoke")
@@ -145,7 +176,7 @@ def csc_revoke(
 ) -> None:
     """End a telescope's account, key and membership at once. Its data stay.
 
-    `followup csc admit` lets it in again, with a new password and key.
+    `followup csc admit` lets it in again, with a new password.
     """
     with explained():
         where = state_of(state)
@@ -197,7 +228,7 @@ def _run(
     site = folder.name
     if not (folder / SETTINGS).is_file():
         is_telescope = site not in {CSC, RELAY}
-        made_by = f"csc admit {site}, then followup gft simulate {site}, make" if is_telescope else "up makes"
+        made_by = f"gft init {site} makes" if is_telescope else "up makes"
         raise ConfigurationError(
             f"{site} is not set up: {folder / SETTINGS} does not exist",
             hint=f"followup {made_by} it; or is --state right?",

@@ -51,9 +51,9 @@ def status(state: StateOption, as_json: JsonOption = False) -> None:
             print_json(document)
             return
         servers = document["servers"]
-        if servers is None:
+        if servers is None and where.servers.is_dir():
             say(f"the embedded servers of {where.root} do not run: {command(where, 'up')}")
-        else:
+        elif servers is not None:
             say("servers: " + ", ".join(f"{server} {pid}" for server, pid in servers.items() if pid))
         if document["sites"]:
             screen().print(_sites(document["sites"]))
@@ -119,6 +119,7 @@ def _telescope(more: dict[str, Any]) -> list[str]:
     still_open = ", ".join(more["campaigns"])
     given_up = ", ".join(more["given_up"])
     return [
+        more["people"],
         f"{doing}, weather {more['weather']}",
         f"open: {still_open}" if still_open else "",
         *_waits(more),

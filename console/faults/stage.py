@@ -254,7 +254,7 @@ async def _furnish(stage: Stage) -> None:
     await enrolment.make_centre(state, servers, sky=sky)
     api_url = f"{servers.prefect_url}/api" if servers.prefect_url else ""
     for name in stage.telescopes:
-        enrolled = await enrolment.admit_telescope(state, servers.prosody, name, sftp_port=servers.ports.sftp)
+        enrolled = await enrolment.admit_telescope(state, servers.prosody, name)
         folder = state.telescope(name)
         content = {
             "model": MODEL,

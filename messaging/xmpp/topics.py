@@ -101,6 +101,20 @@ async def subscribe(stream: Stream, topic: str) -> None:
     await stream.ask(request, f"subscribing to the topic {topic}")
 
 
+async def unsubscribe(stream: Stream, topic: str) -> None:
+    """End this connection's subscription to a topic.
+
+    Raises
+    ------
+    SessionDownError
+        When not connected or not answered in time.
+    UndeliverableError
+        When there is none.
+    """
+    request = stream.pubsub.unsubscribe(stream.settings.service, topic, bare=False)
+    await stream.ask(request, f"ending the subscription to the topic {topic}")
+
+
 async def item_ids(stream: Stream, topic: str) -> list[str]:
     """Return the ids (digests) of a topic's items, oldest first."""
     request = stream.pubsub.get_item_ids(stream.settings.service, topic)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from followup.adapting import Depth
 from followup.devices import RawFrame
 from voevent.kinds import PhotometryPoint, PowerLaw, Trigger
 from voevent.packet import SkyPosition
@@ -48,6 +49,9 @@ class PlainReduction:
         frames = [json.loads(path.read_text()) for path in sorted(self.folder.glob("*.fits"))]
         points = [PhotometryPoint(**frame, mag=17.0, mag_err=0.02, limit=False) for frame in frames]
         return sorted(points, key=lambda p: p.t_s), self.trigger.position, None
+
+    def depths(self) -> dict[str, Depth]:
+        return {}
 
     def sed(self) -> None:
         return None

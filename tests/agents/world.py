@@ -107,6 +107,7 @@ def alert(
     position: SkyPosition | None = CENTRE,
     after_s: float = 60.0,
     burst: str = BURST,
+    drill: bool = True,
 ) -> bytes:
     """An alert about the burst, so long after it."""
     said = Alert(
@@ -118,7 +119,7 @@ def alert(
         description=f"{burst}: {kind.name}",
         packet_type=kind,
     )
-    return build_alert(said, authority=AUTHORITY, author="simulated-svom", drill=True).raw
+    return build_alert(said, authority=AUTHORITY, author="simulated-svom", drill=drill).raw
 
 
 def below_horizon() -> SkyPosition:
@@ -135,6 +136,9 @@ class Stories:
         self.told.append(story)
 
     async def settle(self, timeout_s: float) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
     @property
@@ -294,7 +298,7 @@ class Watched:
 
         async def watched(*args: Any, **facts: Any) -> Any:
             name = f"{self._name}.{method}"
-            if name != "weather.reading":
+            if name not in {"weather.reading", "dome.is_open"}:  # asked all the time
                 self._gft.commands.append(name)
             fault = self._gft.faults.get(name)
             if fault is not None:
@@ -403,8 +407,8 @@ class Process:
         await self.kill()
         return self.journal.died_of
 
-    async def entries(self) -> list[Entry]:
-        return await self.journal.read(lambda reader: reader.entries(CAMPAIGN))
+    async def entries(self, campaign: str = CAMPAIGN) -> list[Entry]:
+        return await self.journal.read(lambda reader: reader.entries(campaign))
 
 
 class Csc(Process):
@@ -529,7 +533,7 @@ class Gft(Process):
         planner = Planner(
             site=world.model.site,
             instrument=world.model.instrument,
-            strategies=load_strategies(STRATEGIES, source="strategies"),
+            strategies=load_strategies(world.strategies, source="strategies"),
             clock=self.sky,
         )
         planner._almanac = world.almanac
@@ -639,11 +643,11 @@ class Gft(Process):
                 counts[entry.data["exposure"]] += 1
         return counts
 
-    async def noted(self, what: What, **facts: Any) -> Entry:
+    async def noted(self, what: What, campaign: str = CAMPAIGN, **facts: Any) -> Entry:
         """Wait until the journal says so."""
 
         while True:
-            for entry in await self.entries():
+            for entry in await self.entries(campaign):
                 if entry.what == what and facts.items() <= entry.data.items():
                     return entry
             await asyncio.sleep(0.02)
@@ -662,6 +666,8 @@ class World:
         The science centre's database; empty for a SQLite file of its own.
     runner
         Makes what shows the stories of a process.
+    strategies
+        Of the telescope, from its next start on.
     """
 
     def __init__(self, folder: Path, *, model: KnownTelescope, masters: Masters, almanac: Almanac) -> None:
@@ -679,6 +685,7 @@ class World:
         self.downloading.set()
         self.archive_url = ""
         self.runner: Callable[[Process], Stories] = lambda _process: Stories()
+        self.strategies = STRATEGIES
         self._sftp: SftpServer | None = None
         self._port = 1
         self._host_key = ""

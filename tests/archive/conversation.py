@@ -13,6 +13,7 @@ from voevent.kinds import (
     Cited,
     Closing,
     Content,
+    Decided,
     Header,
     ManifestRef,
     Outcome,
@@ -215,6 +216,9 @@ def closing(*packets: PacketId, outcome: Outcome = Outcome.COMPLETED) -> Closing
         ),
         packets=packets,
         details={"first_command_at": "2026-11-22T12:00:02.100Z"},
+        decisions=(
+            Decided(time=T0, rule="small-error-circle", text="strategy localised", values={"a": "1"}),
+        ),
     )
 
 

@@ -20,6 +20,7 @@ def told(archive: Archive) -> dict[str, Any]:
         "ledgers": {name: archive.ledger(name) for name in names},
         "photometry": {name: archive.photometry(name) for name in names},
         "sed": {name: archive.sed(name) for name in names},
+        "decisions": {name: archive.decisions(name) for name in names},
         "datasets": {name: archive.datasets(name) for name in names},
         "files": archive.files(),
     }

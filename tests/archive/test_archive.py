@@ -14,6 +14,7 @@ from tests.archive.conversation import (
     ACCEPTED,
     JILIN,
     NOTICE,
+    REFUSED,
     SPM,
     T0,
     WALL,
@@ -157,6 +158,22 @@ def test_a_closing_waits_for_the_packets_it_lists(archive: Archive) -> None:
     assert archive.missing_packets(JILIN) == [lost]
     result.into(archive)
     assert archive.missing_packets(JILIN) == []
+
+
+def test_decisions_are_told_of_closings_and_of_refusals(archive: Archive) -> None:
+    c = Conversation()
+    first = c.say("csc", JILIN, trigger(c.hear(NOTICE), JILIN))
+    c.answer(
+        "gft-jilin", JILIN, first, REFUSED, "never above 20 deg", rule="visibility", min_altitude_deg="20"
+    )
+    for delivery in c.deliveries:
+        delivery.into(archive)
+    [refusal] = archive.decisions(JILIN)
+    assert (refusal.rule, refusal.text) == ("visibility", "never above 20 deg")
+    assert refusal.values == {"min_altitude_deg": "20"}
+    c.say("gft-jilin", JILIN, closing(first))
+    c.deliveries[-1].into(archive)
+    assert [each.rule for each in archive.decisions(JILIN)] == ["small-error-circle", "visibility"]
 
 
 def test_the_latest_closing_counts_whichever_came_first(archive: Archive) -> None:

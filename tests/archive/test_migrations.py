@@ -85,7 +85,7 @@ def test_an_older_archive_is_migrated_by_writers_only(
 ) -> None:
     url = databases.migrated()
     with monkeypatch.context() as patch:
-        patch.setattr("alembic.script.ScriptDirectory.get_current_head", lambda _self: "0002")
+        patch.setattr("alembic.script.ScriptDirectory.get_current_head", lambda _self: "0998")
         with pytest.raises(ArchiveVersionError, match="older version") as caught:
             Archive.open(url, tmp_path, migrate=False)
     assert "CSC agent" in caught.value.hint

@@ -129,7 +129,7 @@ def test_an_agent_that_the_server_will_not_have(
         (no_certificate, "no PEM certificate in it", "get it from the science centre again"),
         (no_host_key, "relay_host_key.pub: No such file or directory", "copy it from the enrolment"),
         (no_key, "id_ed25519: is not a private key without passphrase", "give it a key of its own"),
-        (unknown_setting, "site.toml: colour: Extra inputs are not permitted", "mend that line"),
+        (unknown_setting, "site.toml, line 1: colour: there is no such setting here", "there are authority"),
         (newer_journal, "was written by another version of this program", "run the version"),
         (damaged_journal, "file is not a database", "not a journal"),
         (newer_archive, "is of a newer version (9999) than this program", "update followup"),

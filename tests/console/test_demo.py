@@ -255,7 +255,7 @@ def test_indi_devices_take_real_time(tmp_path: Path) -> None:
 def test_without_indi_the_demonstration_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     answer = followup("demo", "--state", tmp_path / "state", "--devices", "indi")
     assert (answer.status, answer.complaint) == (2, "the program indiserver is not installed")
     assert answer.hint.endswith("apt-get install indi-bin")

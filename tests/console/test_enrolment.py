@@ -16,15 +16,23 @@ import asyncssh
 import pytest
 
 from console import enrolment, settings
-from console.enrolment import admit_telescope, enrolled, install_enrolment, make_centre, relay_store
+from console.enrolment import (
+    admit_telescope,
+    enrolled,
+    install_enrolment,
+    make_centre,
+    relay_store,
+    take_in,
+)
 from console.servers import Ports, Servers
 from console.settings import CscSettings, RelaySettings, TelescopeSettings
+from console.site_key import own_key
 from console.state import State
 from deploy.prefect import PrefectServer
 from deploy.prosody import Prosody
 from followup.errors import ConfigurationError
 
-WRITES = 12
+WRITES = 13
 """So many files are written, flushed to the disk, while a centre is made."""
 PORTS = Ports(xmpp=15222, sftp=12222, prefect=14200)
 
@@ -68,8 +76,8 @@ def state(tmp_path: Path) -> State:
     return State(tmp_path / "state")
 
 
-def admit(state: State, accounts: Accounts, name: str) -> Path:
-    return asyncio.run(admit_telescope(state, cast("Prosody", accounts), name, sftp_port=PORTS.sftp))
+def admit(state: State, accounts: Accounts, name: str, public: str = "") -> Path:
+    return asyncio.run(admit_telescope(state, cast("Prosody", accounts), name, key=public))
 
 
 def revoke(state: State, accounts: Accounts, name: str) -> None:
@@ -98,6 +106,7 @@ def test_secrets_can_be_read_by_their_owner_only(state: State, servers: Servers,
     admit(state, accounts, "gft-spm")
     secret = [p for p in state.root.rglob("*") if p.name in {"password", "id_ed25519", "host_key"}]
     assert len(secret) == 6
+    assert not list(state.enrolments.rglob("id_ed25519")), "a private key does not travel"
     secret += [state.servers / "accounts" / user for user in ("csc", "csc-ftp", "gft-spm")]
     assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
     assert all(folder.stat().st_mode & 0o077 == 0 for folder in (state.csc, state.relay))
@@ -222,16 +231,20 @@ def test_a_telescope_is_admitted_and_set_up(state: State, servers: Servers, acco
 
 def test_admitted_again_it_has_new_secrets(state: State, servers: Servers, accounts: Accounts) -> None:
     asyncio.run(make_centre(state, servers))
-    old = key(admit(state, accounts, "gft-spm") / "id_ed25519")
+    admit(state, accounts, "gft-spm")
+    old = key(state.telescope("gft-spm") / "id_ed25519")
+    (state.telescope("gft-spm") / "id_ed25519").unlink()  # it was seen by others
     folder = admit(state, accounts, "gft-spm")
     assert (folder / "password").read_text(encoding="utf-8") == "secret-gft-spm-2\n"
     assert not relay_store(state.relay).authorises("gft-spm", old)
+    assert relay_store(state.relay).authorises("gft-spm", key(state.telescope("gft-spm") / "id_ed25519"))
     assert enrolled(state.csc) == ("gft-spm",)
 
 
 def test_revoked_it_is_out_and_its_data_stay(state: State, servers: Servers, accounts: Accounts) -> None:
     asyncio.run(make_centre(state, servers))
-    old = key(admit(state, accounts, "gft-spm") / "id_ed25519")
+    admit(state, accounts, "gft-spm")
+    old = key(state.telescope("gft-spm") / "id_ed25519")
     data = relay_store(state.relay).home("gft-spm") / "frame.fits"
     data.write_bytes(b"x")
     revoke(state, accounts, "gft-spm")
@@ -259,3 +272,48 @@ def test_what_is_no_enrolment(state: State, tmp_path: Path) -> None:
         install_enrolment(tmp_path / "none", state.telescope("gft-spm"), {})
     assert "followup csc admit" in error.value.hint
     assert not state.root.exists()
+
+
+def test_a_telescope_elsewhere_makes_its_own_key(
+    state: State, servers: Servers, accounts: Accounts, tmp_path: Path
+) -> None:
+    asyncio.run(make_centre(state, servers))
+    there = State(tmp_path / "observatory").telescope("gft-jilin")
+    public = own_key(there)
+    folder = admit(state, accounts, "gft-jilin", public)
+    assert not state.telescope("gft-jilin").exists()
+    assert {path.name for path in folder.iterdir()} == {
+        "enrolment.toml", "password", "ca.pem", "relay_host_key.pub", "id_ed25519.pub"
+    }  # fmt: skip
+    assert relay_store(state.relay).authorises("gft-jilin", key(there / "id_ed25519"))
+    assert take_in(folder, there)["sftp"] == {"host": "127.0.0.1", "port": PORTS.sftp}
+    assert own_key(there) == public
+
+
+def test_an_enrolment_names_the_servers_that_the_centre_uses(
+    state: State, servers: Servers, accounts: Accounts
+) -> None:
+    asyncio.run(make_centre(state, servers))
+    path = state.csc / "site.toml"
+    text = path.read_text(encoding="utf-8").replace('"127.0.0.1"', '"grb.example.org"')
+    path.write_text('authority = "example.org"\n' + text.replace("[xmpp]", '[xmpp]\nca_file = "own.pem"'))
+    (state.csc / "own.pem").write_text("their authority")
+    folder = admit(state, accounts, "gft-spm")
+    given = take_in(folder, state.telescope("gft-spm"))
+    assert given["authority"] == "example.org"
+    assert (given["xmpp"]["host"], given["sftp"]["host"]) == ("grb.example.org", "grb.example.org")
+    assert (folder / "ca.pem").read_text() == "their authority"
+
+
+def test_an_enrolment_is_for_one_telescope_and_one_key(
+    state: State, servers: Servers, accounts: Accounts, tmp_path: Path
+) -> None:
+    asyncio.run(make_centre(state, servers))
+    folder = admit(state, accounts, "gft-jilin")
+    elsewhere = State(tmp_path / "observatory")
+    with pytest.raises(ConfigurationError, match="is the enrolment of gft-jilin, not of gft-spm"):
+        take_in(folder, elsewhere.telescope("gft-spm"))
+    with pytest.raises(ConfigurationError, match="admits the key SHA256:") as error:
+        take_in(folder, elsewhere.telescope("gft-jilin"))
+    assert "followup csc admit gft-jilin --key" in error.value.hint
+    assert not (elsewhere.telescope("gft-jilin") / "password").exists()

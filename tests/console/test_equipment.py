@@ -45,7 +45,7 @@ def complaint(folder: Path, content: dict[str, Any]) -> str:
     with pytest.raises(ConfigurationError) as caught:
         read(folder, content)
     assert caught.value.hint
-    return str(caught.value).removeprefix(f"{folder / 'site.toml'}: ")
+    return re.sub(r"^.*?site\.toml(, line \d+)?: ", "", str(caught.value))
 
 
 async def test_a_known_model_is_simulated(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
     assert complaint(tmp_path, content) == "[indi] slots names no slot for the filters r"
     content = over_indi()
     content["indi"]["mont"] = "Telescope Simulator"
-    assert complaint(tmp_path, content) == "indi.mont: Extra inputs are not permitted"
+    assert complaint(tmp_path, content) == "indi.mont: there is no such setting here"
     content = over_indi()
     content["place"]["latitude_deg"] = 143.8
     assert complaint(tmp_path, content).startswith("place.latitude_deg: Input should be less than")

@@ -36,7 +36,7 @@ def refusal(campaign: str) -> dict[str, Any]:
         "from": telescope,
         "outcome": "refused",
         "cited": f"ivo://followup/csc#{campaign}.trigger-r0-0123456789ab",
-        "body": f"[drill] {campaign}: {telescope} refuses csc's {campaign}.trigger-r0-0123456789ab: {REASON}",
+        "body": f"[DRILL] {campaign}: {telescope} refuses csc's {campaign}.trigger-r0-0123456789ab: {REASON}",
         "delay_s": 0.0712,
     }
 

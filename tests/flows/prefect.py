@@ -82,9 +82,31 @@ class Prefect:
         if not self._ready:
             self._loop.run(self._server.ready())
             self._ready = True
-        answer = self._client.post(path, json=body)
+
+        def answered() -> httpx.Response | None:
+            # Its database was busy: clients try again, and so do we.
+            answer = self._client.post(path, json=body)
+            return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
+
+        answer = until(answered)
         assert answer.is_success, answer.text
         return answer.json()
+
+    def read(self, path: str) -> Any:
+        """What is there; None when nothing is."""
+        if not self._ready:
+            self.ask("/flow_runs/count")
+        answer = self._client.get(path)
+        return answer.json() if answer.is_success else None
+
+    def change(self, path: str, **body: Any) -> None:
+        assert self._client.patch(path, json=body).is_success
+
+    def refusal(self, path: str, **body: Any) -> str:
+        """Why something cannot be made."""
+        answer = self._client.post(path, json=body)
+        assert answer.is_client_error, answer.text
+        return answer.text
 
     def delete(self, path: str) -> None:
         assert self._client.delete(path).is_success

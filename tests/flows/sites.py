@@ -1,7 +1,8 @@
 """A process with all sites' agents, each showing its work in Prefect: campaigns on command.
 
-A line with a burst's name triggers its telescope; the answers tell how the campaign gets on. Prefect reads
-its settings at import and starts threads of its own, so this is not the process of the tests.
+A line with a burst's name triggers its telescope; the answers tell how the campaign gets on. With the word
+``stuck`` behind it its first exposure never ends by itself. Prefect reads its settings at import and starts
+threads of its own, so this is not the process of the tests.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def say(**answer: Any) -> None:
 
 async def play(world: World, burst: str) -> None:
     """Trigger on a burst; tell when the telescope was told to move, and when all is over."""
+    burst, *stuck = burst.split()
+    if stuck:
+        world.gft.hold("camera.expose", 1)
     world.turn_back()
     [made] = await world.csc.agent.trigger(alert(burst=burst), [GFT])
     packet = made.packet
@@ -47,6 +51,8 @@ async def play(world: World, burst: str) -> None:
     await until(lambda: name not in {*world.gft.agent.campaigns, *world.csc.agent.campaigns})
     ledger = await asyncio.to_thread(world.csc.archive.ledger, name)
     settled = all(entry.final is not None for entry in ledger)
+    if stuck:
+        say(stopped=burst, commands=world.gft.commands)
     say(over=burst, outcome=world.csc.archive.campaign(name).outcome, settled=settled)
 
 
@@ -82,6 +88,7 @@ async def main() -> None:
     for process in (world.gft, world.csc, world.relay):
         await process.agent.stop()
         await process.runner.settle(20.0)
+        process.runner.close()
     await world.stop()
 
 

@@ -12,7 +12,7 @@ import json
 import sys
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Teller:
             facts["png"] = base64.b64decode(facts["png"])
         if "table" in facts:
             facts["table"] = tuple(facts["table"])
+        if "until" in facts:
+            facts["until"] = datetime.fromisoformat(facts["until"])
         if "state" in facts:
             facts["state"] = StepState(facts["state"])
         getattr(self.stories[story], what)(*args, **facts)
@@ -68,6 +70,7 @@ def main() -> None:
     for line in sys.stdin:
         command, args, facts = json.loads(line)
         getattr(teller, command)(*args, **facts)
+    teller.runner.close()
 
 
 if __name__ == "__main__":

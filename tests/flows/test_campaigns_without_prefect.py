@@ -1,4 +1,4 @@
-"""Real agents at work while the Prefect server is absent, frozen or killed: nothing is late or lost."""
+"""Real agents at work while the Prefect server is absent, frozen or killed, and what it can do to them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,14 @@ class Sites:
         said = self._answers.expect("moved")
         assert said["moved"] == burst
         assert said["seconds"] < IN_TIME_S
+
+    def stopped(self, burst: str) -> list[str]:
+        """What the devices were told by the time the campaign was over."""
+        said = self._answers.expect("stopped")
+        assert said["stopped"] == burst
+        commands: list[str] = said["commands"]
+        assert self._answers.expect("over") == {"over": burst, "outcome": "aborted", "settled": True}
+        return commands
 
     def over(self, burst: str) -> None:
         assert self._answers.expect("over") == {"over": burst, "outcome": "completed", "settled": True}
@@ -113,3 +121,16 @@ def test_campaigns_go_on(prefect: Prefect, sites: Sites) -> None:
     ]
     assert notes
     assert all("Prefect could not be reached" in note and "sb26112203" in note for note in notes)
+
+    # There, and a person cancels the run while an exposure is under way.
+    sites.trigger("sb26112204 stuck")
+    sites.moved("sb26112204")
+    [run] = until(
+        lambda: [r for r in prefect.runs("sb26112204 · gft-spm") if prefect.flow_of(r)["name"] == "observe"]
+    )
+    assert run["name"] == "sb26112204 · gft-spm · DRILL"
+    prefect.set_state(run, "CANCELLING")
+    commands = sites.stopped("sb26112204")
+    assert commands.index("camera.abort", commands.index("camera.expose")) > 0
+    assert "mount.stop" in commands
+    until(lambda: {("observe", "Aborted"), ("follow-up", "Aborted")} <= shown(prefect, "sb26112204"))

@@ -64,4 +64,4 @@ def test_every_step_that_an_agent_begins_can_be_shown(flow: str) -> None:
 def test_flows_know_stories_and_prefect_only(path: Path) -> None:
     known = {"flows", "prefect", "httpx", *sys.stdlib_module_names}
     others = {name for name in imported(tree(path)) if name.split(".")[0] not in known}
-    assert others <= {"followup.story", "followup.clock"}
+    assert others <= {"followup.story", "followup.clock", "followup.steering", "followup.errors"}

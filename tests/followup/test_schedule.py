@@ -3,8 +3,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from followup.decision import Decision
 from followup.schedule import Task, duration_s, schedule
-from followup.strategy import Decision, Epoch, Strategy, default_strategies
+from followup.strategy import Epoch, Strategy, default_strategies
 from followup.visibility import Visibility
 from tests.followup.builders import MIDNIGHT, hourly, instrument
 
@@ -112,7 +113,7 @@ def test_planning_anew_does_not_repeat_what_was_begun() -> None:
     first, _ = place(wanted, CLEAR)
     tasks, decisions = place(wanted, CLEAR, now_s=300, done=first[:1])
     assert [(task.task_id, task.epoch) for task in tasks] == [("t2", "b")]
-    assert decisions[0].text == "a left out: already begun"
+    assert decisions[0].text == "a is not repeated: already begun"
 
 
 def test_a_short_window_is_used_now_but_not_waited_for() -> None:

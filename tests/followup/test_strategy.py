@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from followup.conditions import Condition
 from followup.errors import FollowupError
 from followup.strategy import (
     LONGEST_AGE_S,
     Chosen,
-    Condition,
     StrategyError,
     default_strategies,
     facts_of,

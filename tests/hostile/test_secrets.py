@@ -18,7 +18,7 @@ import pytest
 from console import settings
 from console.control import ask
 from console.enrolment import admit_telescope, make_centre
-from console.servers import embedded, ports_of
+from console.servers import embedded
 from console.settings import CscSettings
 from console.state import State
 from console.store_login import sftp_settings
@@ -82,7 +82,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         servers = runner.run(context.__aenter__())
         runner.run(make_centre(state, servers))
         for _ in range(2):  # the second time the telescope gets other secrets
-            runner.run(admit_telescope(state, servers.prosody, "gft-spm", sftp_port=ports_of(state).sftp))
+            runner.run(admit_telescope(state, servers.prosody, "gft-spm"))
             scene.learn()
         scene.secrets["guess"] = GUESS.encode()
         words = ("--state", state.root, "--verbose")

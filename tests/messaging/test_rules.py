@@ -30,7 +30,15 @@ def kind(content: Content) -> Kind:
     return Kind.STATUS if isinstance(content, Status) else Kind.UPLOAD
 
 
-def forbids(site: str, way: str, author: str, content: Content, campaign: str = campaign_of("gft-a")) -> str:
+def forbids(
+    site: str,
+    way: str,
+    author: str,
+    content: Content,
+    campaign: str = campaign_of("gft-a"),
+    *,
+    drill: bool = True,
+) -> str:
     sender, _, topic = way.partition(" on ")
     arrival = Arrival(
         raw=b"x",
@@ -39,7 +47,7 @@ def forbids(site: str, way: str, author: str, content: Content, campaign: str = 
         topic=f"followup/{topic}" if topic else None,
         publisher=sender if topic else None,
     )
-    header = Header(authority="f", author=author, campaign=campaign, sequence=1, date=START, drill=True)
+    header = Header(authority="f", author=author, campaign=campaign, sequence=1, date=START, drill=drill)
     return RULES[site].forbids(arrival, header, content, kind(content))
 
 
@@ -51,6 +59,8 @@ def forbids(site: str, way: str, author: str, content: Content, campaign: str = 
         ("gft-a", "csc-ftp on gft-a", "csc-ftp", receipt()),
         ("gft-a", "csc-ftp", "csc", receipt()),
         ("gft-a", "csc-ftp", "csc-ftp", receipt()),
+        ("csc", "csc-ftp on gft-a", "gft-a", trigger()),  # a drill of its own
+        ("csc-ftp", "gft-a", "gft-a", trigger()),
         ("csc", "csc-ftp on gft-a", "gft-a", status()),
         ("csc", "csc-ftp on gft-a", "gft-a", upload()),
         ("csc", "csc-ftp on gft-a", "gft-a", receipt("csc")),
@@ -79,11 +89,9 @@ def test_what_the_conversation_needs_is_permitted(site: str, way: str, author: s
         ("csc", "gft-a on gft-a", "gft-a", status()),
         ("csc", "csc-ftp on gft-b", "gft-a", status()),
         ("csc", "csc-ftp on gft-a", "gft-b", status()),
-        ("csc", "csc-ftp on gft-a", "gft-a", trigger()),
         ("csc", "csc-ftp on gft-a", "csc-ftp", status()),
         ("csc-ftp", "gft-b", "gft-a", status()),  # another's word
         ("csc-ftp", "gft-b", "gft-b", status()),  # another's campaign
-        ("csc-ftp", "gft-a", "gft-a", trigger()),
         ("csc-ftp", "csc", "csc", trigger()),
         ("csc-ftp", "csc", "gft-a", receipt("csc")),
         ("csc-ftp", "gft-a", "gft-a", receipt("gft-a")),  # nobody settles packets of its own
@@ -96,6 +104,12 @@ def test_what_the_conversation_needs_is_permitted(site: str, way: str, author: s
 )
 def test_all_else_is_forbidden(site: str, way: str, author: str, content: Content) -> None:
     assert forbids(site, way, author, content) != ""
+
+
+@pytest.mark.parametrize(("site", "way"), [("csc", "csc-ftp on gft-a"), ("csc-ftp", "gft-a")])
+def test_a_telescope_triggers_itself_for_a_drill_only(site: str, way: str) -> None:
+    assert forbids(site, way, "gft-a", trigger(), drill=True) == ""
+    assert "for a drill only" in forbids(site, way, "gft-a", trigger(), drill=False)
 
 
 def test_a_telescope_that_is_not_enrolled_is_not_heard() -> None:

@@ -26,7 +26,8 @@ from transfer.session import close_session, open_session
 
 pytestmark = pytest.mark.integration
 
-SIZE = 6_000_000
+SIZE = 24_000_000
+"""Half of it is more than the kernel holds of a connection whose server is dead: some 10 MB."""
 
 
 def content(size: int = SIZE, seed: int = 1) -> bytes:

@@ -14,6 +14,7 @@ from voevent.kinds import (
     Cited,
     Closing,
     Content,
+    Decided,
     Header,
     ManifestRef,
     Outcome,
@@ -162,6 +163,14 @@ EXAMPLES: dict[str, tuple[Header, Content]] = {
             tasks=(TaskSummary(task="t1", outcome=TaskOutcome.DONE, exposures=8),),
             packets=(TRIGGER_ID,),
             details={"first_command_at": "2026-11-22T01:00:05Z"},
+            decisions=(
+                Decided(
+                    time=T0,
+                    rule="small-error-circle",
+                    text="error_radius_deg = 0.03: strategy localised",
+                    values={"error_radius_deg": "0.03"},
+                ),
+            ),
         ),
     ),
     "receipt": (
@@ -314,6 +323,7 @@ def contents(campaign: tuple[str, str]) -> st.SearchStrategy[Content]:
         ),
         packets=lists(packet_ids),
         details=details,
+        decisions=lists(st.builds(Decided, time=moments, rule=names, text=texts, values=details)),
     )
     receipts = st.builds(
         Receipt, cited=packet_ids, outcome=st.sampled_from(ReceiptOutcome), reason=texts, details=details

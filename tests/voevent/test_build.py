@@ -21,6 +21,7 @@ from voevent.kinds import (
     Cited,
     Closing,
     Content,
+    Decided,
     Header,
     Kind,
     Outcome,
@@ -202,6 +203,41 @@ def test_a_packet_over_the_limit_is_not_built() -> None:
     with pytest.raises(OversizedError, match="131072"):
         build(make_header(), closing)
     assert read(build(make_header(), closing, max_bytes=1_000_000))[1] == closing
+
+
+def test_decisions_leave_room_for_the_packets() -> None:
+    """A campaign with a great many decisions can still be closed: it says how many it leaves out."""
+    decisions = tuple(
+        Decided(time=T0, rule=f"rule-{n}", text="because " * 100, values={"n": str(n)}) for n in range(500)
+    )
+    closing = Closing(
+        outcome=Outcome.COMPLETED,
+        summary="",
+        tasks=(),
+        packets=tuple(PacketId(ivorn=f"ivo://a/b#{n}", sha256=f"{n:064x}") for n in range(300)),
+        decisions=decisions,
+    )
+    said = read(build(make_header(), closing))[1]
+    assert isinstance(said, Closing)
+    assert len(said.decisions[0].text) == 400
+    assert [each.rule for each in said.decisions[:-1]] == [
+        f"rule-{n}" for n in range(len(said.decisions) - 1)
+    ]
+    last = said.decisions[-1]
+    left_out = 500 - len(said.decisions) + 1
+    assert (last.rule, last.text) == (
+        "no-room",
+        f"{left_out} more decisions are in the dataset of records",
+    )
+
+
+@pytest.mark.parametrize("values", ["[]", '{"a": 1}', "{", "[" * 50_000, "1" * 5000])
+def test_values_of_a_decision_that_are_no_texts(values: str) -> None:
+    header, content = EXAMPLES["closing"]
+    said = b"{&quot;error_radius_deg&quot;:&quot;0.03&quot;}"
+    raw = build(header, content).raw.replace(said, values.replace('"', "&quot;").encode())
+    with pytest.raises(InvalidError, match="expected a JSON object of texts"):
+        read(parse(raw))
 
 
 def test_an_unknown_error_radius_stays_unknown_and_zero_stays_zero() -> None:

@@ -11,7 +11,7 @@ from voevent import build, summarise
 from voevent.kinds import Content, Header, Receipt, ReceiptOutcome, Status, StatusState, TriggerAction
 from voevent.packet import PacketId
 
-NAME = "[drill] sb26112201.gft-jilin: "
+NAME = "[DRILL] sb26112201.gft-jilin: "
 LINES = {
     "trigger": "csc asks to observe at RA 189.9811 Dec -17.7676 ± 3.2′, T0 2026-11-22 01:00:03 UTC (ECLAIRs), revision 0",
     "retraction": "csc retracts the burst, T0 2026-11-22 01:00:03 UTC (ECLAIRs), revision 1: not a burst",
@@ -29,7 +29,7 @@ def test_each_kind_in_one_line(name: str) -> None:
     header, content = EXAMPLES[name]
     assert summarise(header, content) == NAME + LINES[name]
     assert build(header, content).description == NAME + LINES[name]
-    assert not summarise(replace(header, drill=False), content).startswith("[drill]")
+    assert not summarise(replace(header, drill=False), content).startswith("[DRILL]")
 
 
 def test_other_wordings() -> None:

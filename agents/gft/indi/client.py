@@ -18,13 +18,15 @@ class IndiClient(IPyClient):  # type: ignore[misc]  # indipyclient ships no type
     ----------
     hear
         Told of every event.
+    frames
+        Whether the cameras' frames are wanted.
     """
 
-    def __init__(self, host: str, port: int, hear: Callable[[Any], None]) -> None:
+    def __init__(self, host: str, port: int, hear: Callable[[Any], None], *, frames: bool = True) -> None:
         super().__init__(host, port)
         self._hear = hear
-        # Frames are wanted from every camera, after each of its reconnections.
-        self.enableBLOBdefault = "Also"
+        # From every camera, after each of its reconnections.
+        self.enableBLOBdefault = "Also" if frames else "Never"
         # Its notices of what it does itself would look as if a device had said them.
         self.enable_reports = False
 

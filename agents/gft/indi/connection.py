@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _OPEN_S = 5.0
 _CLOSE_S = 5.0
+_SEND_S = 10.0
 RECONNECT_S = 20.0
 """How long a command waits for a lost connection to come back."""
 _KEEP_MESSAGES = 50
@@ -25,6 +26,11 @@ _GLANCE_S = 0.5
 
 class Connection:
     """The devices of one server. It is lost and comes back by itself; commands under way then fail.
+
+    Parameters
+    ----------
+    frames
+        Whether the cameras' frames are wanted.
 
     Attributes
     ----------
@@ -38,7 +44,7 @@ class Connection:
         How often a device has been lost so far.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, frames: bool = True) -> None:
         self.where = f"{host}:{port}"
         self.losses = 0
         self.heard: Counter[tuple[str, ...]] = Counter()
@@ -48,7 +54,7 @@ class Connection:
         self._messages: deque[tuple[int, str, str]] = deque(maxlen=_KEEP_MESSAGES)
         self._serial = 0
         self._closing = False
-        self._client = IndiClient(host, port, self._hear)
+        self._client = IndiClient(host, port, self._hear, frames=frames)
         self._running: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -59,12 +65,16 @@ class Connection:
         DeviceError
             When no server answers.
         """
-        self._running = asyncio.create_task(self._client.asyncrun())
+        self.start()
         try:
             await self.up(_OPEN_S)
         except DeviceError:
             await self.close()
             raise
+
+    def start(self) -> None:
+        """Begin to connect, and try for as long as it takes."""
+        self._running = asyncio.create_task(self._client.asyncrun())
 
     async def close(self) -> None:
         """Disconnect; the devices stay as they are."""
@@ -126,8 +136,23 @@ class Connection:
         return said[-1] if said else ""
 
     async def send(self, device: str, name: str, values: dict[str, str | float]) -> None:
-        """Ask for new values of a property."""
-        await self._client.send_newVector(device, name, members=values)
+        """Ask for new values of a property.
+
+        Raises
+        ------
+        DeviceError
+            When the server does not take what it is sent.
+        """
+        try:
+            async with asyncio.timeout(_SEND_S):
+                await self._client.send_newVector(device, name, members=values)
+        except TimeoutError:
+            raise DeviceError(
+                "INDI server",
+                f"{self.where} takes no command within {_SEND_S:.0f} s",
+                hint="it hangs: start indiserver again",
+                retriable=True,
+            ) from None
 
     def _hear(self, event: Any) -> None:
         device, name, kind = event.devicename or "", event.vectorname or "", event.eventtype

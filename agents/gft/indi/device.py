@@ -73,6 +73,11 @@ class Device:
         number = self._member(prop, member)
         return float(number.getfloat(number.min))
 
+    def highest(self, prop: str, member: str) -> float:
+        """Give the highest value that a number may have."""
+        number = self._member(prop, member)
+        return float(number.getfloat(number.max))
+
     def on(self, prop: str, member: str) -> bool:
         """Whether a switch is on."""
         return bool(self._member(prop, member).membervalue == "On")
@@ -80,6 +85,10 @@ class Device:
     def values(self, prop: str) -> dict[str, Any]:
         """Give all members of a property."""
         return dict(self._property(prop).items())
+
+    def label(self, prop: str, member: str) -> str:
+        """Give what a member is called for people."""
+        return str(self._member(prop, member).label or "")
 
     def state(self, prop: str) -> str:
         """Give the state of a property: Idle, Ok, Busy or Alert."""

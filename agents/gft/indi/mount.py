@@ -8,7 +8,14 @@ import time
 
 import numpy as np
 
-from agents.gft.indi.apparent import Apparent, altitude_azimuth_deg, apparent, icrs, separation_arcsec
+from agents.gft.indi.apparent import (
+    Apparent,
+    altitude_azimuth_deg,
+    apparent,
+    icrs,
+    separation_arcsec,
+    sidereal_h,
+)
 from agents.gft.indi.connection import Connection
 from agents.gft.indi.device import ALERT, BUSY, Device
 from agents.gft.indi.settings import IndiSettings
@@ -86,6 +93,14 @@ class IndiMount:
         await self.device.ready()
         return self.says()
 
+    async def flip_due(self) -> bool:
+        """Whether a German mount has tracked past the meridian on the side for the east."""
+        after_min = self._settings.flip_after_min
+        if after_min is None or self.pier_side != "west" or self._parked:
+            return False
+        west_h = (sidereal_h(self._site, self._wall.now()) - self._reported().ra_h + 12.0) % 24.0 - 12.0
+        return west_h * 60.0 > after_min
+
     def says(self) -> SkyPosition:
         """Where it last said that it points, ICRS.
 
@@ -99,9 +114,11 @@ class IndiMount:
     async def stop(self) -> None:
         """Stop moving at once; tracking ends."""
         self._stops += 1
+        stops = self._stops
         await self.device.tell("TELESCOPE_ABORT_MOTION", {"ABORT": "On"})
         await self.device.wait(lambda: self.device.state(_COORD) != BUSY, _STOPS_S, "it does not stop")
-        if self.device.has(_TRACK):
+        # Who has been told to park meanwhile does so: ending the tracking would end that.
+        if self.device.has(_TRACK) and self._stops == stops:
             await self.device.tell(_TRACK, self.device.switch_to(_TRACK, "TRACK_OFF"))
 
     async def park(self) -> None:
@@ -109,9 +126,16 @@ class IndiMount:
         self._stops += 1
         device = self.device
         await device.ready()
+        if self._parked and device.state(_PARK) == BUSY:  # somebody else has had it park
+            within_s = self._settings.slew_s
+            await device.wait(lambda: device.state(_PARK) != BUSY, within_s, "it is still parking")
         if self._parked:
             return
-        await device.tell(_PARK, device.switch_to(_PARK, "PARK"), within_s=self._settings.slew_s)
+        try:
+            await device.tell(_PARK, device.switch_to(_PARK, "PARK"), within_s=self._settings.slew_s)
+        except asyncio.CancelledError:
+            await asyncio.shield(self.stop())
+            raise
         if not self._parked:
             raise DeviceError(
                 "mount", "it did not park", hint="was it stopped? park it by another INDI client"

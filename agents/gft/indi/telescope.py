@@ -9,6 +9,7 @@ from agents.gft.indi.camera import IndiCamera
 from agents.gft.indi.connection import Connection
 from agents.gft.indi.dome import IndiDome
 from agents.gft.indi.filter_wheel import IndiFilterWheel
+from agents.gft.indi.focuser import IndiFocuser
 from agents.gft.indi.mount import IndiMount
 from agents.gft.indi.settings import IndiSettings
 from agents.gft.indi.weather import IndiWeatherStation
@@ -43,10 +44,13 @@ async def indi_telescope(
     camera = IndiCamera(connection, settings, mount=mount, wheel=wheel, sky=sky, wall=wall)
     dome = IndiDome(connection, settings, site, wall=wall)
     weather = IndiWeatherStation(connection, settings, sky=sky)
+    focuser = IndiFocuser(connection, settings) if settings.focuser else None
     await connection.open()
     try:
-        for each in (mount, wheel, camera, dome, weather):
+        for each in (mount, wheel, camera, dome, weather, *((focuser,) if focuser else ())):
             await each.device.ready()
-        yield Telescope(mount=mount, camera=camera, filter_wheel=wheel, dome=dome, weather=weather)
+        yield Telescope(
+            mount=mount, camera=camera, filter_wheel=wheel, dome=dome, weather=weather, focuser=focuser
+        )
     finally:
         await connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from agents.gft.reduction.lightcurve import fit_power_law, limit_point, points
 from agents.gft.reduction.plates import Group, Plates
 from agents.gft.reduction.sed import Sed, build_sed
 from agents.gft.reduction.transient import Candidate
+from followup.adapting import Depth
 from followup.catalogue import ReferenceCatalogue, ReferenceStars
 from followup.devices import RawFrame
 from followup.site import Instrument, Site
@@ -71,6 +73,7 @@ class FieldReduction:
         self._drill = drill
         self._lock = threading.RLock()
         self._plates = Plates(instrument=instrument, catalogue=catalogue, trigger_time=trigger.trigger_time)
+        self._plates.look_at(trigger.position)
         self._hunt = Hunt(self._plates, trigger)
         for path in sorted(folder.glob("*.fits")):
             self._take_up(path)
@@ -84,12 +87,15 @@ class FieldReduction:
     def retarget(self, trigger: Trigger) -> None:
         """Search in another error circle from now on: a later trigger refined the position.
 
+        Frames that do not show the middle of it are kept, but not measured.
+
         Raises
         ------
         ReductionError
             When the trigger has no position.
         """
         with self._lock:
+            self._plates.look_at(trigger.position)
             self._hunt = Hunt(self._plates, trigger)
             self._plates.trigger_time = trigger.trigger_time
             self._trigger = trigger
@@ -184,6 +190,19 @@ class FieldReduction:
         """Spectral energy distribution: points, epoch (s since the trigger time), fit; None without one."""
         curve, _, decay = self.result()
         return build_sed(curve, decay)
+
+    def depths(self) -> dict[str, Depth]:
+        """Tell what one exposure through each filter reached, by the latest usable frame."""
+        with self._lock:
+            return {
+                frame.filter: Depth(
+                    exposure_s=frame.exposure_s,
+                    limit_mag=frame.limit_mag,
+                    zero_mag=frame.zero.mag - 2.5 * math.log10(frame.exposure_s),
+                )
+                for frame in self._plates.frames
+                if frame.usable and frame.zero is not None and math.isfinite(frame.limit_mag)
+            }
 
     def deepest(self) -> SkyImage | None:
         """Stack the task and filter with the most usable frames, for the finding chart."""

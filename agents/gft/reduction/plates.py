@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.gft.reduction.astrometry import to_pixels
 from agents.gft.reduction.flux import Flux, measure_at
 from agents.gft.reduction.frame import ReducedFrame
 from agents.gft.reduction.image import Neighbours, SkyImage
@@ -45,6 +46,7 @@ class Plates:
         self._instrument = instrument
         self._catalogue = catalogue
         self.trigger_time = trigger_time
+        self._target: SkyPosition | None = None
         self._frames: dict[Path, ReducedFrame] = {}
         self._stars: list[tuple[SkyPosition, ReferenceStars]] = []
         self._fluxes: dict[tuple[Path, SkyPosition], Flux | None] = {}
@@ -60,13 +62,17 @@ class Plates:
         for key in [k for k in self._fluxes if k[0] == frame.path]:
             del self._fluxes[key]
 
+    def look_at(self, target: SkyPosition | None) -> None:
+        """Measure only frames that show this place from now on; all of them when None."""
+        self._target = target
+
     def groups(self) -> list[Group]:
         """Tasks and filters with usable frames, in order of their first one."""
-        return list(dict.fromkeys((f.task, f.filter) for f in self.frames if f.usable))
+        return list(dict.fromkeys((f.task, f.filter) for f in self.frames if self._shows_target(f)))
 
     def of(self, group: Group) -> list[ReducedFrame]:
-        """Usable frames of a group, in order of time."""
-        return [f for f in self.frames if (f.task, f.filter) == group and f.usable]
+        """Usable frames of a group that show the target, in order of time."""
+        return [f for f in self.frames if (f.task, f.filter) == group and self._shows_target(f)]
 
     def times_s(self, frames: Sequence[ReducedFrame]) -> list[tuple[float, float]]:
         """Start since the trigger time, and exposure, of each frame."""
@@ -118,6 +124,13 @@ class Plates:
         stars = self._catalogue.cone(pointing, reach_deg)
         self._stars.append((pointing, stars))
         return stars
+
+    def _shows_target(self, frame: ReducedFrame) -> bool:
+        if not frame.usable or self._target is None or frame.wcs is None:
+            return frame.usable
+        x, y = to_pixels(frame.wcs, np.array([self._target.ra_deg]), np.array([self._target.dec_deg]))
+        width, height = self._instrument.width_px, self._instrument.height_px
+        return bool(0.0 <= x[0] < width and 0.0 <= y[0] < height)
 
     def _flux(self, frame: ReducedFrame, position: SkyPosition) -> Flux | None:
         key = (frame.path, position)

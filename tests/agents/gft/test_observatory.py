@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from agents.gft.gate import SAFETY
 from agents.gft.observatory import Observatory
 from followup.clock import WallClock
 from followup.devices import FrameType, RawFrame, Telescope
@@ -91,7 +92,9 @@ def devices() -> Devices:
 def observatory(devices: Devices) -> Observatory:
     one = cast("Any", devices)
     telescope = Telescope(mount=one, camera=one, filter_wheel=one, dome=one, weather=one)
-    return Observatory(telescope, WallClock())
+    made = Observatory(telescope, WallClock())
+    made.gate.lift(SAFETY)
+    return made
 
 
 async def test_the_dome_opens_while_the_mount_slews(devices: Devices, observatory: Observatory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -71,3 +72,11 @@ def test_what_cannot_be_is_refused_in_a_line(arguments: tuple[str, ...]) -> None
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr.startswith("error: ")
+
+
+def test_what_the_units_start_are_commands_of_this_program() -> None:
+    units = ServiceUnits(program=Path("/followup"), state=Path("/state")).render()
+    for name, text in units.items():
+        (start,) = re.findall(r"^ExecStart=/followup (.*)$", text, re.MULTILINE)
+        group, word, *_ = start.split()
+        assert CliRunner().invoke(app, [group, word, "--help"]).exit_code == 0, name

@@ -19,7 +19,7 @@ def site(**said: Any) -> dict[str, Any]:
 
 def telescope(**said: Any) -> dict[str, Any]:
     return {
-        "observing": "", "weather": "safe", "campaigns": [], "waits": {}, "given_up": [],
+        "observing": "", "people": "", "weather": "safe", "campaigns": [], "waits": {}, "given_up": [],
     } | said  # fmt: skip
 
 
@@ -86,3 +86,12 @@ def test_a_telescopes_own_machine_shows_the_telescope(tmp_path: Path) -> None:
     assert answer.status == 0
     assert GFT in answer.out
     assert "its agent is not running" in " ".join(answer.out.split())
+
+
+def test_a_telescopes_own_computer_has_no_servers_to_be_started(tmp_path: Path) -> None:
+    (tmp_path / "gft-spm").mkdir()
+    (tmp_path / "gft-spm" / "site.toml").write_text("")
+    alone = followup("status", "--state", tmp_path)
+    assert (alone.status, "embedded servers" in alone.out) == (0, False)
+    (tmp_path / "servers").mkdir()
+    assert "embedded servers" in followup("status", "--state", tmp_path).out

@@ -16,6 +16,7 @@ import pytest_asyncio
 from agents.gft.indi.apparent import Apparent, apparent, icrs, sidereal_h
 from agents.gft.indi.settings import IndiSettings
 from agents.gft.indi.telescope import indi_telescope
+from console.indi_stage import IN_FOCUS
 from deploy.indiserver import DRIVERS, IndiServer
 from followup.clock import Clock, WallClock
 from followup.devices import Telescope
@@ -29,7 +30,7 @@ from voevent.packet import SkyPosition
 MODEL = known_telescope("gft-spm")
 SITE = MODEL.site
 SLOTS = {"g": 1, "r": 2, "i": 3, "z": 4, "beyond": 99}
-MOUNT, CAMERA, WHEEL, DOME, WEATHER = (device for _, device in DRIVERS.values())
+MOUNT, CAMERA, WHEEL, FOCUSER, DOME, WEATHER = (device for _, device in DRIVERS.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,8 @@ async def camera_ready(running: IndiServer) -> None:
     await running.tell(CAMERA, "SIMULATOR_SETTINGS", driver_settings(MODEL))
     await running.tell(CAMERA, "CONNECTION", {"CONNECT": "On"})
     await running.tell(CAMERA, "POLLING_PERIOD", {"PERIOD_MS": 100})
+    await running.tell(FOCUSER, "CONNECTION", {"CONNECT": "On"})
+    await running.tell(FOCUSER, "ABS_FOCUS_POSITION", {"FOCUS_ABSOLUTE_POSITION": IN_FOCUS})
 
 
 async def near(running: IndiServer) -> None:

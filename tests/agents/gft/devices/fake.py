@@ -57,11 +57,24 @@ PROPERTIES = "".join(
 )
 
 
+FOCUSER_PROPERTIES = "".join(
+    (
+        switch("CONNECTION", {"CONNECT": True, "DISCONNECT": False}, verb="def"),
+        number("ABS_FOCUS_POSITION", {"FOCUS_ABSOLUTE_POSITION": 100.0}, verb="def"),
+        switch("FOCUS_ABORT_MOTION", {"ABORT": False}, verb="def"),
+    )
+)
+
+
 @dataclass
 class FakeMount:
-    """A mount that reacts as it is told, by property; what it is not told it does not answer."""
+    """A mount that reacts as it is told, by property; what it is not told it does not answer.
+
+    With other properties it is another device.
+    """
 
     reactions: dict[str, Reaction] = field(default_factory=dict)
+    properties: str = PROPERTIES
     asked: list[tuple[str, Values]] = field(default_factory=list)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -83,7 +96,7 @@ class FakeMount:
             text += part
             while found := _ASKED.search(text):
                 text = text[found.end() :]
-                answer = PROPERTIES if found["name"] is None else self._react(found)
+                answer = self.properties if found["name"] is None else self._react(found)
                 if answer is None:
                     self._hang_up()
                     return

@@ -150,6 +150,21 @@ async def test_the_dome_opens_turns_and_closes(subject: Subject) -> None:
     assert not await dome.is_open()
 
 
+async def test_the_focuser_goes_where_it_is_told_within_its_limits(subject: Subject) -> None:
+    focuser = subject.telescope.focuser
+    assert focuser is not None
+    lowest, highest = await focuser.limits()
+    start = await focuser.position()
+    assert lowest < start - 500 < start + 500 < highest
+    for position in (start - 500, start + 500, start + 500, start):
+        await subject.finish(focuser.move(position))
+        assert await focuser.position() == position
+    with pytest.raises(DeviceError, match=f"focuser: it cannot go to {highest + 1}") as no:
+        await subject.finish(focuser.move(highest + 1))
+    assert str(highest) in no.value.hint
+    assert isinstance(await focuser.temperature(), float)
+
+
 async def test_the_weather_is_read(subject: Subject) -> None:
     reading = await subject.telescope.weather.reading()
     assert (reading.safe, reading.reason) == (True, "")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,11 +14,10 @@ import pytest
 import pytest_asyncio
 
 from agents.gft.indi import connection as link
-from agents.gft.observatory import STALE_WEATHER_S, Observatory
 from deploy.indiserver import IndiServer
-from followup.clock import WallClock
 from followup.devices import FrameType, RawFrame
 from followup.errors import DeviceError
+from followup.safety import Limits, weather_breaches
 from tests.agents.gft.devices.conftest import (
     CAMERA,
     DOME,
@@ -54,11 +53,17 @@ def stalled(server: IndiServer, program: str) -> Iterator[None]:
         process.resume()
 
 
-async def changed(observatory: Observatory, *, to_safe: bool) -> str:
+async def wrong(subject: Subject) -> str:
+    """What is wrong with the weather; empty when nothing is."""
+    reading = await subject.telescope.weather.reading()
+    return "; ".join(map(str, weather_breaches(reading, Limits(), now=subject.clock.now())))
+
+
+async def changed(subject: Subject, *, to_safe: bool) -> str:
     """Why it is unsafe, once it is as wanted: after the driver has read its station, once a second."""
     async with asyncio.timeout(10.0):
         while True:
-            reason = await observatory.unsafe()
+            reason = await wrong(subject)
             if to_safe is (reason == ""):
                 return reason
             await asyncio.sleep(0.01)
@@ -81,6 +86,48 @@ async def test_a_stalled_camera_is_given_up_and_found_again(subject: Subject, se
     assert str(caught.value) == "camera: it did not begin to expose within 3 s"
     assert caught.value.retriable
     assert await dark(subject, 0.5)
+
+
+async def _filter(subject: Subject) -> None:
+    other = "g" if subject.telescope.filter_wheel.selected == "r" else "r"  # type: ignore[attr-defined]
+    await subject.telescope.filter_wheel.select(other)
+
+
+async def _focus(subject: Subject) -> None:
+    focuser = subject.telescope.focuser
+    assert focuser is not None
+    await focuser.move(await focuser.position() + 10)
+
+
+async def _dome(subject: Subject) -> None:
+    dome = subject.telescope.dome
+    await (dome.close() if await dome.is_open() else dome.open())
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        ("indi_simulator_wheel", "filter wheel", _filter),
+        ("indi_simulator_focus", "focuser", _focus),
+        ("indi_simulator_dome", "dome", _dome),
+    ],
+    ids=["filter wheel", "focuser", "dome"],
+)
+async def test_whatever_stalls_is_given_up_in_its_time_and_found_again(
+    subject: Subject,
+    server: IndiServer,
+    monkeypatch: pytest.MonkeyPatch,
+    device: tuple[str, str, Callable[[Subject], Awaitable[None]]],
+) -> None:
+    program, kind, command = device
+    monkeypatch.setattr("agents.gft.indi.device.ANSWER_S", 0.5)
+    with stalled(server, program), pytest.raises(DeviceError) as caught:
+        await command(subject)
+    assert str(caught.value).startswith(f"{kind}: it did not answer to ")
+    assert caught.value.retriable
+    monkeypatch.undo()
+    await command(subject)
+    await subject.telescope.dome.close()
 
 
 async def test_a_driver_that_dies_while_exposing(subject: Subject, server: IndiServer) -> None:
@@ -108,17 +155,16 @@ async def test_a_device_that_disconnects_is_connected_again(subject: Subject, se
 async def test_bad_weather_is_bad_at_once_and_silence_is_bad_after_a_while(
     subject: Subject, server: IndiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observatory = Observatory(subject.telescope, WallClock())
-    assert await observatory.unsafe() == ""
+    assert await wrong(subject) == ""
     await server.tell(WEATHER, "WEATHER_CONTROL", {"Wind": 60})
     # The driver may send the warning before the figure that it is about.
-    assert (await changed(observatory, to_safe=False)).startswith("the weather station warns: wind speed ")
+    assert (await changed(subject, to_safe=False)).count("wind") > 0
     await server.tell(WEATHER, "WEATHER_CONTROL", {"Wind": 0})
-    await changed(observatory, to_safe=True)
+    await changed(subject, to_safe=True)
     heard = subject.telescope.weather.device.connection.heard_at  # type: ignore[attr-defined]
     for key in heard:
-        monkeypatch.setitem(heard, key, heard[key] - STALE_WEATHER_S - 5)
-    assert "last reading is 12" in await observatory.unsafe()
+        monkeypatch.setitem(heard, key, heard[key] - Limits().max_weather_age_s - 5)
+    assert "stale weather: the last reading is 12" in await wrong(subject)
 
 
 async def test_an_order_that_a_driver_cannot_carry_out(subject: Subject) -> None:

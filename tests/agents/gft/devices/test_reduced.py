@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.gft.gate import SAFETY
 from agents.gft.observatory import Observatory
 from agents.gft.reduction import FieldReduction
 from agents.gft.reduction.calibration import build_masters
@@ -50,6 +51,7 @@ async def test_an_afterglow_is_found_where_it_is_and_as_bright_as_it_is(tmp_path
         await near(server)
         async with over_indi(server.port, slots=slots) as subject:
             observatory = Observatory(subject.telescope, subject.clock)
+            observatory.gate.lift(SAFETY)
             masters = build_masters(await observatory.calibration_frames(instrument), instrument)
             await subject.telescope.mount.slew(target)
             frames = [await observatory.expose(exposure_s=EXPOSURE_S, filter_name="r") for _ in range(2)]

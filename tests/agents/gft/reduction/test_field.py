@@ -223,3 +223,31 @@ def test_the_deepest_image_is_for_showing(observatory):
     assert image.pixels.shape == (512, 512)
     single = field.frames[0].image()
     assert np.std(image.pixels[::7, ::7]) < np.std(single.pixels[::7, ::7])
+
+
+def test_frames_that_do_not_show_a_refined_position_are_not_measured(observatory):
+    place, burst = observatory(3), burst_at(-0.8, 1.1, 16.0)
+    field = place.field()
+    place.observe(field, "t1", [burst], start_s=700.0, count=2)
+    assert [p.limit for p in field.photometry("t1", "r")] == [False, False]
+    elsewhere = SkyPosition(ra_deg=CENTRE.ra_deg + 1.0, dec_deg=CENTRE.dec_deg, error_radius_deg=0.02)
+    field.retarget(make_trigger(elsewhere))
+    assert field.photometry("t1", "r") == []
+    assert field.result() == ([], None, None)
+    assert len(field.frames) == 2, "they are kept"
+    field.retarget(make_trigger())
+    assert [p.limit for p in field.photometry("t1", "r")] == [False, False]
+
+
+def test_depths_say_what_the_latest_frame_reached(observatory):
+    place = observatory(3)
+    field = place.field()
+    assert field.depths() == {}
+    place.observe(field, "t1", [], start_s=700.0, count=1, exposure_s=20.0)
+    place.observe(field, "t2", [], start_s=2700.0, count=1, exposure_s=80.0)
+    depth = field.depths()["r"]
+    short, long = field.frames
+    assert (depth.exposure_s, depth.limit_mag) == (80.0, long.limit_mag)
+    assert long.limit_mag > short.limit_mag
+    # Electrons per second do not depend on the exposure.
+    assert depth.zero_mag == pytest.approx(short.zero.mag - 2.5 * math.log10(20.0), abs=0.1)

@@ -1,0 +1,68 @@
+"""``followup export`` and ``followup import``: campaigns as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archive.bundle.container import SUFFIX
+from archive.bundle.export import export_campaign
+from archive.bundle.importing import import_bundle
+from console.commands.options import StateOption, command, state_of
+from console.commands.reading import opened_archive
+from console.errors import explained
+from console.screen import say
+
+
+def register(app: typer.Typer, *, panel: str) -> None:
+    """Add the commands."""
+    app.command("export", rich_help_panel=panel)(export)
+    app.command("import", rich_help_panel=panel)(import_)
+
+
+def export(
+    campaign: Annotated[str, typer.Argument(help="The campaign, BURST.gft-NAME.")],
+    state: StateOption,
+    bundle: Annotated[
+        Path | None, typer.Argument(help=f"File to write; by default CAMPAIGN{SUFFIX} in this folder.")
+    ] = None,
+    light: Annotated[
+        bool, typer.Option("--light", help="Without frames and pictures: of those only the headers.")
+    ] = False,
+) -> None:
+    """Write an archived campaign into one file: every packet, every file, every decision.
+
+    The README in it says how to read it without this program. The same campaign gives the same bytes.
+
+    - `followup export sb26112201.gft-spm`
+    - `followup export sb26112201.gft-spm night.tar.zst --light`
+    """
+    with explained():
+        path = bundle or Path(f"{campaign}{SUFFIX}")
+        with opened_archive(state_of(state)) as held:
+            made = export_campaign(held, campaign, path, light=light)
+        left = f", {len(made.manifest.left_out)} files left out" if light else ""
+        say(f"{made.path}: {len(made.manifest.members)} members, {made.size_bytes / 1e6:.2f} MB{left}")
+
+
+def import_(
+    bundle: Annotated[Path, typer.Argument(help="The file that `followup export` wrote.")],
+    state: StateOption,
+) -> None:
+    """Take a campaign from a file into the archive; doing it again changes nothing.
+
+    Every byte is verified first. A bundle that is damaged, or whose campaign the archive holds otherwise, is
+    refused, and nothing is changed.
+
+    - `followup import sb26112201.gft-spm.tar.zst`
+    """
+    with explained():
+        where = state_of(state)
+        with opened_archive(where) as held:
+            taken = import_bundle(held, bundle)
+        say(f"{taken.campaign}: {taken.packets} packets, {taken.datasets} datasets with {taken.files} files")
+        if taken.without_files:
+            say(f"a light bundle: the files of {', '.join(taken.without_files)} are not in it")
+        say(command(where, f"show {taken.campaign}"))

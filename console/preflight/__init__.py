@@ -1,0 +1,1 @@
+"""The preflight of a telescope: is all there that a night needs? ``followup gft check``."""

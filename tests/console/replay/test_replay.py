@@ -1,0 +1,198 @@
+"""Recorded campaigns played again to the real agent, over real servers; and agents that were changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.gft.reduction.field import FieldReduction
+from console.replay import stage
+from console.replay.playing import replay_bundle
+from console.replay.record import Recording
+from console.replay.stillness import CountedJournal
+from console.replay.verdict import Sameness, Verdict
+from followup.names import RELAY
+from followup.safety import Limits
+from followup.story import Ended, Shown, Story
+from messaging.session import Envelope
+from messaging.transaction import Transaction
+from messaging.xmpp.session import XmppSession
+from tests.console.cli import followup
+from voevent.packet import Packet
+
+pytestmark = pytest.mark.integration
+
+KEPT = Path(__file__).parent / "bundles"
+FULL, LIGHT = KEPT / "small.tar.zst", KEPT / "small-light.tar.zst"
+
+
+class Told:
+    """A runner that keeps the stories it is given."""
+
+    def __init__(self) -> None:
+        self.stories: list[Story] = []
+
+    def follow(self, story: Story) -> None:
+        self.stories.append(story)
+
+    async def settle(self, timeout_s: float) -> None:
+        pass
+
+
+def told(verdict: Verdict) -> str:
+    return json.dumps(verdict.to_data(), indent=1, default=str)
+
+
+def differing(verdict: Verdict) -> dict[str, list[str]]:
+    """What each line that will not do complains of."""
+    return {
+        line.what: [each.what for each in line.differences if not each.allowed]
+        for line in verdict.lines
+        if not line.sameness.good
+    }
+
+
+@pytest.mark.parametrize("bundle", sorted(KEPT.glob("*-light.tar.zst")), ids=lambda path: path.name)
+def test_a_light_bundle_is_replayed_as_recorded_and_twice_alike(tmp_path: Path, bundle: Path) -> None:
+    runner = Told()
+    first = replay_bundle(bundle, runner=runner, work=tmp_path / "work")
+    assert first.good, told(first)
+    assert {line.sameness for line in first.packets} <= {Sameness.SAME, Sameness.WITHIN}
+    assert {line.what for line in first.datasets} == {"dataset logs", "dataset t1", "dataset t2"}
+    assert [line.what for line in first.decisions]
+    [story] = runner.stories
+    shown = [event for event in story._events if isinstance(event, Shown)]
+    assert len(shown[0].table) == len(first.lines)
+    assert [event.name for event in story._events if isinstance(event, Ended)] == ["As recorded"]
+
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    shutil.copy(bundle, suite)
+    answer = followup("replay", "--suite", suite, "--json")
+    assert answer.status == 0, answer.out
+    [second] = json.loads(answer.out)
+    assert second["good"]
+    assert second["digest"] == first.digest
+    assert [line["what"] for line in second["packets"]] == [line.what for line in first.packets]
+
+
+def test_the_reduction_is_exercised_on_the_very_pixels() -> None:
+    verdict = replay_bundle(FULL)
+    assert verdict.good, told(verdict)
+    frames = {line.what: line for line in verdict.datasets}
+    assert not [each for each in frames["dataset t1"].differences if each.what.startswith("raw/")]
+    assert verdict.reduction_s > 0.0
+
+
+def test_a_strategy_that_skips_an_epoch(tmp_path: Path) -> None:
+    text = Recording.read(LIGHT, tmp_path).strategies
+    first, _, _ = text.rpartition("[[strategies.epochs]]")
+    verdict = replay_bundle(LIGHT, strategies=first)
+    assert not verdict.good
+    found = differing(verdict)
+    assert "tasks" in found["status plan"]
+    assert "tasks" in found["closing"]
+    missing = {line.what for line in verdict.lines if line.sameness is Sameness.MISSING}
+    assert {"dataset t2", "upload t2 completed attempt 1", "result light-curve t2"} <= missing
+
+
+def test_weather_that_turned_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = Recording.devices
+
+    def rained(self: Recording) -> list[Any]:
+        found = {"safe": False, "reason": "rain", "values": {}}
+        began, ended = ((self.start + timedelta(seconds=s)).isoformat() for s in (20.0, 60.0))
+        said = {"device": "weather", "did": "reading", "age_s": 0.0}
+        rain = {**said, "time": began, "ended": began, "found": found}
+        over = {**said, "time": ended, "ended": ended, "found": {**found, "safe": True, "reason": ""}}
+        return [*true(self), rain, over]
+
+    monkeypatch.setattr(Recording, "devices", rained)
+    verdict = replay_bundle(LIGHT)
+    said = {line.what: line.now_s for line in verdict.packets if line.sameness is Sameness.EXTRA}
+    assert said["status unsafe"] == 20.0
+    assert said["status clear"] == pytest.approx(60.0 + Limits().safe_for_s, abs=30.0)
+
+
+def test_a_bias_of_the_photometry(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = FieldReduction.result
+
+    def biased(self: FieldReduction) -> Any:
+        points, source, fit = true(self)
+        return [replace(point, mag=point.mag + 0.2) for point in points], source, fit
+
+    monkeypatch.setattr(FieldReduction, "result", biased)
+    verdict = replay_bundle(FULL)
+    assert not verdict.good
+    [*_, line] = [line for line in verdict.packets if line.what.startswith("result light-curve")]
+    named = {each.what: each.replayed for each in line.differences if not each.allowed}
+    assert named["all magnitudes"].startswith("+0.200 mag"), named
+
+
+class UndoneError(Exception):
+    """Takes back what a transaction did."""
+
+
+def test_a_receipt_that_comes_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions: dict[str, XmppSession] = {}
+
+    class Noted(XmppSession):
+        def __init__(self, settings: Any, **facts: Any) -> None:
+            super().__init__(settings, **facts)
+            sessions[settings.user] = self
+
+    class Hasty(CountedJournal):
+        """Has a receipt sent as soon as it is written, before it is committed."""
+
+        hasty = True
+
+        async def write(self, work: Any) -> Any:
+            said: list[Packet] = []
+
+            def looked_into(transaction: Transaction) -> None:
+                store = transaction.store_receipt
+
+                def noted(packet: Packet, *rest: Any, **facts: Any) -> Any:
+                    if not facts.get("sender"):
+                        said.append(packet)
+                    return store(packet, *rest, **facts)
+
+                transaction.store_receipt = noted  # type: ignore[method-assign]  # to hear what is being said
+                work(transaction)
+                raise UndoneError
+
+            if self.hasty:
+                try:
+                    await super().write(looked_into)
+                except UndoneError:
+                    for packet in said:
+                        Hasty.hasty = False
+                        heard.clear()
+                        envelope = Envelope(raw=packet.raw, id=packet.id, body="")
+                        await sessions["gft-spm"].send(RELAY, envelope)
+                        await heard.wait()
+            return await super().write(work)
+
+    heard = asyncio.Event()
+    look = stage._uncommitted
+
+    async def then_go_on(*facts: Any) -> str:
+        found = await look(*facts)
+        heard.set()
+        return found
+
+    monkeypatch.setattr(stage, "XmppSession", Noted)
+    monkeypatch.setattr(stage, "CountedJournal", Hasty)
+    monkeypatch.setattr(stage, "_uncommitted", then_go_on)
+    verdict = replay_bundle(LIGHT)
+    assert not verdict.good
+    assert verdict.faults == (
+        "receipt accepted of trigger observe revision 0 was said before it was committed",
+    )
