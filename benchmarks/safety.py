@@ -23,7 +23,7 @@ from console.servers import free_port
 from console.simulation import empty_sky, write_sky
 from deploy.indiserver import DRIVERS, IndiServer
 from followup.clock import WallClock
-from followup.safety import Limits
+from followup.limits import Limits
 from followup.site import Site
 from simulators.sites import known_telescope
 from voevent.packet import SkyPosition

@@ -178,9 +178,17 @@ async def serve(
     courier: Courier,
     commands: Mapping[str, Command],
     *,
+    begin: Callable[[], Awaitable[None]] | None = None,
     before_end: Callable[[], Awaitable[None]],
 ) -> None:
     """Be the agent until a signal says to end, or the server ends the session for good.
+
+    Parameters
+    ----------
+    begin
+        Done before the agent connects, while commands are answered already; its error ends the agent.
+    before_end
+        Done in the end, however that comes.
 
     Raises
     ------
@@ -198,7 +206,7 @@ async def serve(
     }
     control = Control(site.folder, {**ours, **commands})
     await control.start()
-    ended = asyncio.create_task(_session(site, courier))
+    ended = asyncio.create_task(_session(site, courier, begin))
     told = asyncio.create_task(ending.wait())
     try:
         await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -214,7 +222,9 @@ async def serve(
         log.info("%s ends", site.user, extra={"event": "agent.ended", "site": site.user})
 
 
-async def _session(site: Site, courier: Courier) -> None:
+async def _session(site: Site, courier: Courier, begin: Callable[[], Awaitable[None]] | None) -> None:
+    if begin is not None:
+        await begin()
     await connect(site, courier)
     await site.session.ended()
 

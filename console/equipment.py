@@ -12,7 +12,8 @@ from console.settings import IndiTelescope, TelescopeSettings
 from followup.catalogue import ReferenceCatalogue
 from followup.clock import Clock, WallClock
 from followup.devices import Telescope
-from followup.safety import Limits
+from followup.limits import Limits
+from followup.safety import lowest_deg
 from followup.site import Instrument, Site
 from simulators.scenario import read_scenario
 from simulators.sites import known_telescope
@@ -77,7 +78,7 @@ async def equipped(config: TelescopeSettings, folder: Path, sky: Clock) -> Async
 
 def limited(site: Site, limits: Limits) -> Site:
     """Give a site where nothing is planned so low that the airmass would end it."""
-    return replace(site, min_altitude_deg=max(site.min_altitude_deg, limits.lowest_deg))
+    return replace(site, min_altitude_deg=max(site.min_altitude_deg, lowest_deg(limits)))
 
 
 def _stars(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +14,10 @@ from agents.gft.keeping import Keeping, Terms
 from agents.gft.logbook import Logbook, logged
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
-from agents.gft.reduction.calibration import Masters, build_masters, read_masters, write_masters
 from agents.gft.service import TelescopeAgent
 from console import settings
 from console.agent import Site, open_site, serve
+from console.calibrating import masters_of, no_masters
 from console.drill import drill_commands
 from console.equipment import equipped
 from console.focus import focus_commands, focus_duty
@@ -29,11 +28,8 @@ from console.site_papers import CALIBRATION, strategies_text
 from console.state import agent_lock
 from console.store_login import sftp_settings
 from followup.names import CSC, RELAY, topic_of
-from followup.site import Instrument
 from followup.strategy import load_strategies
 from messaging.rules import Rules
-
-log = logging.getLogger(__name__)
 
 
 async def run_gft(folder: Path) -> None:
@@ -68,7 +64,6 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
         planner = Planner(
             site=equipment.site, instrument=equipment.instrument, strategies=strategies, clock=site.sky
         )
-        masters = await _masters(observatory, equipment.instrument, folder / CALIBRATION)
         bench = Bench(
             name=config.name,
             site=equipment.site,
@@ -76,7 +71,7 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
             planner=planner,
             observatory=observatory,
             catalogue=equipment.catalogue,
-            masters=masters,
+            masters=no_masters(equipment.instrument),
             journal=site.journal,
             author=site.author,
             sftp=sftp,
@@ -100,18 +95,29 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
         agent = TelescopeAgent(bench)
         courier = site.courier(agent, Rules.for_telescope(config.name))
         bench.wake = courier.wake
-        # What was interrupted goes on first: a new trigger can wait the seconds until the tables are made.
-        await agent.start()
-        beside = [asyncio.create_task(_keeping(site, bench.folder, config).run())]
-        try:
+        beside: list[asyncio.Task[None]] = []
+
+        async def begin() -> None:
+            # Who had the telescope still has it; and people can take it, or give it back, from now on.
+            await agent.command.restore()
+            bench.masters = await masters_of(
+                observatory, equipment.instrument, folder / CALIBRATION, agent.safety.signs
+            )
+            if duty is not None:
+                await duty.restore()
+            # What was interrupted goes on first: a new trigger can wait until the tables are made.
+            await agent.start()
+            beside.append(asyncio.create_task(_keeping(site, bench.folder, config).run()))
             await planner.warm()
             if duty is not None:
                 beside.append(asyncio.create_task(duty.watch()))
-            commands = {"telescope": lambda _: agent.standing(), **focus_commands(duty)}
-            commands |= drill_commands(agent, camera, config)
-            commands |= commands_of_people(site, agent)
             show_in_prefect(site, agent)
-            await serve(site, courier, commands, before_end=agent.stop)
+
+        commands = {"telescope": lambda _: agent.standing(), **focus_commands(duty)}
+        commands |= drill_commands(agent, camera, config)
+        commands |= commands_of_people(site, agent)
+        try:
+            await serve(site, courier, commands, begin=begin, before_end=agent.stop)
         finally:
             for task in beside:
                 task.cancel()
@@ -123,16 +129,3 @@ def _keeping(site: Site, data: Path, config: settings.TelescopeSettings) -> Keep
     keep = None if config.keep_data_days is None else timedelta(days=config.keep_data_days)
     terms = Terms(keep=keep, free_bytes=int(config.keep_free_gb * 1e9))
     return Keeping(site.journal, data, terms, wall=site.wall)
-
-
-async def _masters(observatory: Observatory, instrument: Instrument, path: Path) -> Masters:
-    """Read the master calibration frames; take them first when there are none."""
-    if await asyncio.to_thread(path.is_file):
-        return await asyncio.to_thread(read_masters, path)
-    log.info(
-        "taking calibration frames (once, some minutes of sky time)", extra={"event": "calibration.taking"}
-    )
-    frames = await observatory.calibration_frames(instrument)
-    masters = await asyncio.to_thread(build_masters, frames, instrument)
-    await asyncio.to_thread(write_masters, masters, path)
-    return masters

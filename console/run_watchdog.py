@@ -51,7 +51,7 @@ async def run_watchdog(folder: Path) -> None:
     ) as seen:
         watchdog = Watchdog(
             seen,
-            Conditions(seen.reading, site=site, limits=limits, folder=folder, sky=sky),
+            Conditions(seen.reading, site=site, limits=limits, folder=folder, sky=sky, wall=wall),
             guard=Guard(agent_away_s=limits.agent_away_s),
             signs=Signs(agent_lock(folder).parent),
             runs=lambda: holder(agent_lock(folder)) is not None,

@@ -24,7 +24,7 @@ from console.misread import misread, no_toml
 from console.state import replace_file
 from followup.clock import Clock, SkyClock, WallClock
 from followup.errors import ConfigurationError
-from followup.safety import Limits
+from followup.limits import Limits
 
 SETTINGS = "site.toml"
 """The file of a site's settings. In a folder without one, setting up was not finished."""

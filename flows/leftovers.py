@@ -27,7 +27,7 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.book import Book, Told, key_of
 from flows.show import STATE_TYPES
-from followup.story import StepState
+from followup.story import StepEnded, StepState
 
 log = logging.getLogger(__name__)
 
@@ -192,12 +192,25 @@ async def end_run(client: PrefectClient, run: FlowRun, state: State[Any]) -> Non
     await end_steps(client, run.id, state)
 
 
-async def end_steps(client: PrefectClient, run: UUID, state: State[Any]) -> None:
-    """End the steps of a flow run that are still open, in the same way as it."""
+async def end_steps(
+    client: PrefectClient, run: UUID, state: State[Any], ends: Mapping[str, StepEnded] | None = None
+) -> None:
+    """End the steps of a flow run that are still open: as they ended, or else in the same way as the run.
+
+    Parameters
+    ----------
+    ends
+        How steps ended, by the names of their task runs, as far as it is known.
+    """
     open_steps = await client.read_task_runs(
         flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
         task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_OPEN))),
     )
     for step in open_steps:
-        ended: State[Any] = State(type=state.type, message=state.message)
+        end = (ends or {}).get(step.name)
+        ended: State[Any] = (
+            State(type=state.type, message=state.message)
+            if end is None
+            else State(type=STATE_TYPES[end.state], message=end.message or None)
+        )
         await client.set_task_run_state(step.id, ended, force=True)

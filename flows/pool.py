@@ -27,6 +27,8 @@ _AGAIN_S = 5.0
 _HEARTBEAT_S = 10.0
 """After three times this without a sign of life the server shows the agent as offline."""
 _ANSWER_S = 10.0
+_under_way: set[asyncio.Future[Any]] = set()
+"""What agents were asked; a loop keeps no hold of its tasks."""
 
 
 async def ask(agent: asyncio.AbstractEventLoop, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -39,9 +41,23 @@ async def ask(agent: asyncio.AbstractEventLoop, question: Callable[[], Coroutine
     """
     if agent.is_closed():
         raise ConnectionError("the agent has ended")
-    asked = asyncio.run_coroutine_threadsafe(question(), agent)
+    asked = asyncio.run_coroutine_threadsafe(_to_its_end(question()), agent)
     async with asyncio.timeout(_ANSWER_S):
         return await asyncio.wrap_future(asked)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do something that goes on when nobody waits for it any more: an order is not obeyed by half."""
+    doing = asyncio.ensure_future(work)
+    _under_way.add(doing)
+    doing.add_done_callback(_ended)
+    return await asyncio.shield(doing)
+
+
+def _ended(doing: asyncio.Future[Any]) -> None:
+    _under_way.discard(doing)
+    if not doing.cancelled() and (error := doing.exception()) is not None:
+        log.debug("what the agent was asked failed: %s", error)
 
 
 class Pool:

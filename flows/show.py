@@ -36,6 +36,8 @@ from followup.story import (
     StepEnded,
     StepStarted,
     StepState,
+    Story,
+    StoryEvent,
 )
 
 log = logging.getLogger(__name__)
@@ -167,6 +169,21 @@ async def _relay_events(channel: Channel, watch: _Watch, steps: Steps, group: as
 async def _run(task: Task[..., Any], step: str, lines: _Lines) -> None:
     _lines.set(lines)
     await task(step, return_state=True)
+
+
+def ends_of(story: Story) -> dict[str, StepEnded]:
+    """Tell how the steps of a story have ended so far, by the names of their task runs."""
+    names: dict[str, str] = {}
+    ends: dict[str, StepEnded] = {}
+
+    def hear(event: StoryEvent) -> None:
+        if isinstance(event, StepStarted):
+            names[event.step] = _plain(event.name)
+        elif isinstance(event, StepEnded) and event.step in names:
+            ends[names[event.step]] = event
+
+    story.read(hear)
+    return ends
 
 
 def _plain(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -24,10 +24,10 @@ from flows.observe import observe
 from flows.relay import relay
 from flows.replay import replay
 from flows.server import Outage, ServerWatch
-from flows.show import STATE_TYPES
+from flows.show import STATE_TYPES, ends_of
 from flows.silence import watch_for_silence
 from followup.clock import Clock
-from followup.story import Ended, StepState, Story, StoryEvent
+from followup.story import Ended, StepEnded, StepState, Story, StoryEvent
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class Stage:
         end = channel.shown
         if heard_of and end is not None:
             if channel.outlived and run is not None:
-                await self._end_steps(run, end)
+                await self._end_steps(run, end, ends_of(story))
             return True
         if run is not None:
             told = Told(key=telling.key, name=telling.name, began_at="", run=str(run))
@@ -178,12 +178,12 @@ class Stage:
         self._sweep.set()
         return self._notes_for(telling)
 
-    async def _end_steps(self, run: UUID, end: Ended) -> None:
+    async def _end_steps(self, run: UUID, end: Ended, ends: Mapping[str, StepEnded]) -> None:
         """End what an outage has left open of a run that has ended: its steps are told of only once."""
         state: State[Any] = State(type=STATE_TYPES[StepState(end.state)], message=end.message)
         try:
             async with get_client() as client:
-                await end_steps(client, run, state)
+                await end_steps(client, run, state, ends)
         except Exception as error:  # noqa: BLE001 - it is for people's eyes only
             log.warning("steps of run %s stay open: %s", run, error)
 

@@ -18,7 +18,7 @@ from agents.gft.reduction.field import FieldReduction
 from agents.patience import Patience, no_room
 from followup.catalogue import ReferenceCatalogue
 from followup.clock import Clock
-from followup.safety import Limits
+from followup.limits import Limits
 from followup.site import Instrument, Site
 from followup.story import Runner
 from messaging.author import Author

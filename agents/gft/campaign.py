@@ -71,12 +71,12 @@ class ObservingCampaign:
 
     async def run(self) -> bool:
         """Go on until the campaign is closed; False when something unforeseen came between."""
-        await self.record.load()
-        self.story.parameters = self._facts()
-        self.story.name = title_of(self.name, drill=self.record.drill)
-        self.bench.runner.follow(self.story)
-        self._tell_answer()
         try:
+            await self.record.load()
+            self.story.parameters = self._facts()
+            self.story.name = title_of(self.name, drill=self.record.drill)
+            self.bench.runner.follow(self.story)
+            self._tell_answer()
             if not self.record.state.closing:
                 await self._observe_and_send()
                 while self._to_be_observed_again:

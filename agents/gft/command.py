@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from agents.gft.announcing import status_of
 from agents.gft.bench import Bench
@@ -20,6 +21,8 @@ from followup.steering import Condition
 from messaging.records import ToUser
 from messaging.transaction import Transaction
 from voevent.kinds import Cited, Outcome, Status
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +57,19 @@ class Command:
         self.campaigns = campaigns
         self.in_force = InForce()
         self._turn = asyncio.Lock()
+        self._working: set[asyncio.Future[Any]] = set()
 
     async def restore(self) -> None:
         """Put into force again what an earlier process was ordered: before anything moves."""
-        self.in_force = in_force(await self.bench.journal.read(lambda r: r.entries(self.bench.name)))
-        self._shut()
+        async with self._turn:
+            self.in_force = in_force(await self.bench.journal.read(lambda r: r.entries(self.bench.name)))
+            self._shut()
+        taken = self.in_force.takeover
+        if taken is not None and taken.park:
+            # It is not parked now: who has taken it over may be at work there.
+            self.bench.observatory.trouble = (
+                "it is not known whether it was parked: the agent was started anew"
+            )
         if said := str(self.in_force):
             log.warning("%s is %s", self.bench.name, said, extra={"event": "telescope.held"})
 
@@ -84,15 +95,18 @@ class Command:
         OrderRefusedError
             When nobody holds it.
         """
-        if self.in_force.hold is None:
-            taken = self.in_force.takeover
-            raise OrderRefusedError(
-                f"nobody holds {self.bench.name}" + (f"; it is {taken}" if taken else ""),
-                hint="followup gft giveback ends a takeover"
-                if taken
-                else "it observes when there is something",
-            )
-        return await self._order(self._ordered(Order.RESUME, by, reason))
+
+        def check() -> None:
+            if self.in_force.hold is None:
+                taken = self.in_force.takeover
+                raise OrderRefusedError(
+                    f"nobody holds {self.bench.name}" + (f"; it is {taken}" if taken else ""),
+                    hint="followup gft giveback ends a takeover"
+                    if taken
+                    else "it observes when there is something",
+                )
+
+        return await self._order(self._ordered(Order.RESUME, by, reason), check)
 
     async def take_over(self, by: Person, reason: str, *, park: bool) -> InForce:
         """Take the devices from the agent.
@@ -102,13 +116,17 @@ class Command:
         OrderRefusedError
             When somebody else has them.
         """
-        taken = self.in_force.takeover
-        if taken is not None and taken.by != by:
-            raise OrderRefusedError(
-                f"{self.bench.name} is {taken}",
-                hint="ask them; followup gft giveback gives it back to the agent first",
-            )
-        return await self._order(self._ordered(Order.TAKEOVER, by, reason, at_once=True, park=park))
+
+        def check() -> None:
+            taken = self.in_force.takeover
+            if taken is not None and taken.by != by:
+                raise OrderRefusedError(
+                    f"{self.bench.name} is {taken}",
+                    hint="ask them; followup gft giveback gives it back to the agent first",
+                )
+
+        ordered = self._ordered(Order.TAKEOVER, by, reason, at_once=True, park=park)
+        return await self._order(ordered, check)
 
     async def give_back(self, by: Person, reason: str) -> InForce:
         """Give the devices back to the agent.
@@ -118,11 +136,14 @@ class Command:
         OrderRefusedError
             When nobody has taken them.
         """
-        if self.in_force.takeover is None:
-            raise OrderRefusedError(
-                f"nobody has taken {self.bench.name} over", hint="followup gft resume ends a hold"
-            )
-        return await self._order(self._ordered(Order.GIVEBACK, by, reason))
+
+        def check() -> None:
+            if self.in_force.takeover is None:
+                raise OrderRefusedError(
+                    f"nobody has taken {self.bench.name} over", hint="followup gft resume ends a hold"
+                )
+
+        return await self._order(self._ordered(Order.GIVEBACK, by, reason), check)
 
     async def abort(self, campaign: str, by: Person, reason: str) -> float | None:
         """End a campaign: the telescope stops at once; what was taken is reduced, sent and closed as aborted.
@@ -158,10 +179,13 @@ class Command:
             transaction.note(campaign, What.STOPPED, {"outcome": Outcome.ABORTED, "reason": why}, time=now)
             return ""
 
-        if refusal := await self.bench.journal.write(work):
-            raise OrderRefusedError(refusal, hint=f"followup show {campaign} tells how it ends")
-        self._log(ordered)
-        await observing.called_off()
+        async def call_off() -> None:
+            if refusal := await self.bench.journal.write(work):
+                raise OrderRefusedError(refusal, hint=f"followup show {campaign} tells how it ends")
+            self._log(ordered)
+            await observing.called_off()
+
+        await self._to_its_end(call_off())
         try:
             async with asyncio.timeout(_STOPS_S):
                 while not observing.record.state.halted:  # noqa: ASYNC110 - it is a line of the journal
@@ -209,27 +233,49 @@ class Command:
             order=order, by=by, reason=reason, time=now, at_once=at_once, park=park, campaign=campaign
         )
 
-    async def _order(self, ordered: Ordered) -> InForce:
+    async def _order(self, ordered: Ordered, check: Callable[[], None] = lambda: None) -> InForce:
+        """Have an order carried out, when its turn comes and if `check` does not raise then.
+
+        What is begun is carried out: who waits for it may be cancelled, it is not.
+        """
+        await self._turn.acquire()
+        # From here on nothing waits until the work has begun, which ends the turn.
+        return await self._to_its_end(self._in_turn(ordered, check))
+
+    async def _in_turn(self, ordered: Ordered, check: Callable[[], None]) -> InForce:
+        try:
+            return await self._carry_out(ordered, check)
+        finally:
+            self._turn.release()
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that goes on when who waits for it is cancelled."""
+        doing = asyncio.ensure_future(work)
+        self._working.add(doing)
+        doing.add_done_callback(self._working.discard)
+        return await asyncio.shield(doing)
+
+    async def _carry_out(self, ordered: Ordered, check: Callable[[], None]) -> InForce:
         """Commit an order together with the packets that tell of it; then obey it."""
-        async with self._turn:
-            after = self.in_force.after(ordered)
-            status = status_of(ordered, after, unsafe=self.bench.gate.reasons.get(SAFETY, ""))
-            told = [campaign for campaign in self.campaigns.values() if _observes(campaign)]
-            now = self.bench.sky.now()
+        check()
+        after = self.in_force.after(ordered)
+        status = status_of(ordered, after, unsafe=self.bench.gate.reasons.get(SAFETY, ""))
+        told = [campaign for campaign in self.campaigns.values() if _observes(campaign)]
+        now = self.bench.sky.now()
 
-            def work(transaction: Transaction) -> None:
-                transaction.note(self.bench.name, ordered.order, ordered.to_data(), time=now)
-                for campaign in told:
-                    self._tell(transaction, campaign, status)
-
-            await self.bench.journal.write(work)
-            self.in_force = after
-            self._log(ordered)
-            self.bench.wake()
+        def work(transaction: Transaction) -> None:
+            transaction.note(self.bench.name, ordered.order, ordered.to_data(), time=now)
             for campaign in told:
-                campaign.record.told_of_hold = bool(str(after))
-                campaign.story.say(status.text, level=logging.WARNING)
-            await self._obey(ordered)
+                self._tell(transaction, campaign, status)
+
+        await self.bench.journal.write(work)
+        self.in_force = after
+        self._log(ordered)
+        self.bench.wake()
+        for campaign in told:
+            campaign.record.told_of_hold = bool(str(after))
+            campaign.story.say(status.text, level=logging.WARNING)
+        await self._obey(ordered)
         return after
 
     def _tell(self, transaction: Transaction, campaign: ObservingCampaign, status: Status) -> None:
@@ -257,6 +303,7 @@ class Command:
         for keeper, reason in wanted.items():
             if not reason:
                 gate.lift(keeper)
+        self.bench.observatory.to_park = hold is not None and hold.order is Order.PARK
 
     async def _obey(self, ordered: Ordered) -> None:
         """Keep the devices from being used, or let go of them, and do with them what is ordered besides."""
@@ -267,6 +314,7 @@ class Command:
             try:
                 await observatory.halt()
             finally:
+                observatory.out_of_hand()
                 self._shut()
             return
         self._shut()
@@ -280,9 +328,7 @@ class Command:
         elif ordered.at_once:
             await observatory.halt()
         elif ordered.order is Order.GIVEBACK:
-            # Nobody knows what was done to it.
-            observatory.pointed_at = None
-            observatory.sheltered = False
+            observatory.out_of_hand()
 
     def _log(self, ordered: Ordered) -> None:
         what = f" {ordered.campaign}" if ordered.campaign else ""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from followup.clock import Clock
 from followup.devices import WeatherReading
 from followup.errors import DeviceError
+from followup.limits import Limits
 from followup.safety import (
     Breach,
-    Limits,
     Rule,
     disk_breaches,
     power_breaches,
@@ -99,13 +100,17 @@ class Conditions:
         limits: Limits,
         folder: Path,
         sky: Clock,
+        wall: Clock,
     ) -> None:
         self.weather: WeatherReading | None = None
-        self._reading = Question(reading)
+        self._read = reading
+        self._reading = Question(self._ask)
+        self._asked = sky.now(), wall.now()
         self._site = site
         self._limits = limits
         self._folder = folder
         self._sky = sky
+        self._wall = wall
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
@@ -125,14 +130,21 @@ class Conditions:
         """Ask no more."""
         await self._reading.drop()
 
+    async def _ask(self) -> tuple[WeatherReading, tuple[datetime, datetime]]:
+        asked = self._sky.now(), self._wall.now()
+        return await self._read(), asked
+
     async def _weather(self) -> tuple[Breach, ...]:
         try:
-            self.weather = await self._reading.answer() or self.weather
+            if answer := await self._reading.answer():
+                self.weather, self._asked = answer
         except DeviceError as error:
             return (Breach(Rule.STALE, str(error), "it must be seen"),)
         if self.weather is None:
             return (Breach(Rule.STALE, "no reading yet", f"{self._limits.max_weather_age_s:g} s"),)
-        return weather_breaches(self.weather, self._limits, now=self._sky.now())
+        # What passes between the question and now is the machine's time: a simulated sky may run faster.
+        sky, wall = self._asked
+        return weather_breaches(self.weather, self._limits, now=sky + (self._wall.now() - wall))
 
     def _power(self) -> tuple[Breach, ...]:
         flag = self._folder / self._limits.power_lost_file

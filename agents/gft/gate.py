@@ -11,6 +11,8 @@ from followup.errors import DeviceError
 
 SAFETY, HOLD, HALT, TAKEOVER = "safety", "hold", "halt", "takeover"
 """Keepers: the rules of safety; a person who wants a pause, or wants it at once; one who has the devices."""
+LIMITS = "limits"
+"""Keeper while a mount that was left to itself is parked."""
 PEOPLE = (HOLD, HALT, TAKEOVER)
 """Keepers who are people."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from agents.gft.bench import Bench
 from agents.gft.board import board, seconds_left, with_quality
 from agents.gft.command import Command
-from agents.gft.gate import SAFETY
+from agents.gft.gate import LIMITS, SAFETY
 from agents.gft.orders import Order
 from followup.errors import DeviceError
 
@@ -44,8 +44,8 @@ def _state(bench: Bench, command: Command, doing: str) -> str:
     in_force, gate = command.in_force, bench.gate
     if in_force.takeover is not None:
         return "taken over"
-    if gate.shut_by(SAFETY):
-        return "unsafe"
+    if gate.shut_by(SAFETY, LIMITS):
+        return "unsafe" if gate.shut_by(SAFETY) else "parking"
     if in_force.hold is not None:
         parked = in_force.hold.order is Order.PARK and bench.observatory.sheltered
         ending = doing in {"exposing", "acquiring"} and not in_force.hold.at_once

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from agents.gft.gate import HALT, SAFETY, TAKEOVER, Gate, ShutError
+from agents.gft.gate import HALT, LIMITS, SAFETY, TAKEOVER, Gate, ShutError
 from agents.gft.stowing import stow
 from agents.gft.turns import Turns
 from followup.clock import Clock
 from followup.devices import FrameType, RawFrame, Telescope
-from followup.errors import DeviceError
+from followup.errors import DeviceError, SlewRefusedError
 from followup.site import Instrument
 from voevent.packet import SkyPosition
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_FORBID = (SAFETY, HALT, TAKEOVER)
+_FORBID = (SAFETY, LIMITS, HALT, TAKEOVER)
 """Keepers of the gate for whom what is under way is given up at once."""
 _RETRIES = 2
 _BIASES = 5
@@ -63,6 +63,14 @@ class Observatory:
         Whether nothing has opened since the telescope was made safe; not known at first.
     trouble
         What failed when it was to be made safe; empty when nothing did.
+    to_park
+        Whether a person wants it parked and closed.
+    pointed_at
+        Where it looks, for who wants to expose there; None when it has to be pointed first.
+    tracks_at
+        What the mount may be following, trusted or not, for who minds its limits; None once it has stopped.
+    unknown
+        Whether it has neither been pointed nor made safe since it was found, or given back by a person.
     """
 
     def __init__(self, telescope: Telescope, clock: Clock, *, park_before_closing: bool = False) -> None:
@@ -78,7 +86,10 @@ class Observatory:
         self.trouble = ""
         self._sheltering = asyncio.Lock()
         self._doing: set[asyncio.Future[Any]] = set()
+        self.to_park = False
         self.pointed_at: SkyPosition | None = None
+        self.tracks_at: SkyPosition | None = None
+        self.unknown = True
         self._to_put_right: Callable[[], Awaitable[None]] | None = None
 
     def turn(
@@ -101,6 +112,22 @@ class Observatory:
     def idle(self) -> bool:
         """Whether nobody has the telescope."""
         return not self.turns.taken
+
+    @property
+    def moving(self) -> bool:
+        """Whether a slew or an exposure is in flight, or the telescope is being made safe."""
+        return bool(self._doing) or self.sheltering
+
+    @property
+    def sheltering(self) -> bool:
+        """Whether it is being made safe."""
+        return self._sheltering.locked()
+
+    def out_of_hand(self) -> None:
+        """Somebody else moves it from now on, or has until now: nothing that was known of it is."""
+        self.pointed_at = None
+        self.opened = self.sheltered = False
+        self.unknown = True
 
     def put_right_later(self, work: Callable[[], Awaitable[None]]) -> None:
         """Have something put right while the telescope next slews, or else before the next exposure."""
@@ -153,12 +180,12 @@ class Observatory:
     async def halt(self) -> None:
         """Stop exposing and moving at once."""
         self.pointed_at = None
-        if self.gate.shut_by(SAFETY):
+        if self.gate.shut_by(SAFETY) or self.sheltering:
             return  # nothing moves but what makes it safe, and that must not be stopped
         if self.gate.shut_by(TAKEOVER):
             return  # who has taken it over moves it
         # Together: a camera that answers late must not keep the mount moving.
-        stops = (self.telescope.mount.stop(), self.telescope.camera.abort())
+        stops = (self._stop(), self.telescope.camera.abort())
         for outcome in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(outcome, DeviceError):
                 log.error("while stopping: %s", outcome)
@@ -182,7 +209,9 @@ class Observatory:
                 log.error("while sheltering: %s", each, extra={"event": "telescope.in-danger"})
             self.trouble = "; ".join(failed)
             self.sheltered = not failed
-        return self.sheltered
+            if self.sheltered:
+                self.tracks_at, self.unknown = None, False
+            return self.sheltered
 
     async def calibration_frames(self, instrument: Instrument) -> list[RawFrame]:
         """Take bias, dark and flat frames; no darks with a detector that has no dark current."""
@@ -256,11 +285,23 @@ class Observatory:
         self.trouble = ""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.telescope.mount.slew(target))
+                group.create_task(self._slew(target))
                 group.create_task(self._uncover(target))
                 group.create_task(self._put_right())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
+
+    async def _slew(self, target: SkyPosition) -> None:
+        before, self.tracks_at, self.unknown = self.tracks_at, target, False
+        try:
+            await self.telescope.mount.slew(target)
+        except SlewRefusedError:
+            self.tracks_at = before
+            raise
+
+    async def _stop(self) -> None:
+        await self.telescope.mount.stop()
+        self.tracks_at = None
 
     async def _put_right(self) -> None:
         if self._to_put_right is not None:

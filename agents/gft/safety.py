@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.gft.bench import Bench
 from agents.gft.conditions import Conditions, Question
-from agents.gft.gate import SAFETY, TAKEOVER
+from agents.gft.gate import LIMITS, SAFETY, TAKEOVER
 from agents.gft.limits import within_limits
 from agents.gft.signs import Signs
 from followup.errors import DeviceError
@@ -26,6 +26,9 @@ LOOK_S = 0.25
 _SIGN_S = 1.0
 _AGAIN_S = 5.0
 """A telescope that could not be made safe is tried again after so long."""
+_UNCLAIMED = timedelta(seconds=60)
+"""A telescope that was found, or given back, and that nobody points meanwhile (wall clock) is made safe."""
+_NOT_SHELTERED = "; NOT SHELTERED: "
 _REMIND_S = 600.0
 _REMEMBER = timedelta(seconds=30)
 
@@ -42,6 +45,7 @@ class SafetyWatch:
             limits=bench.limits,
             folder=bench.run.parent if bench.run is not None else _existing(bench.folder),
             sky=bench.sky,
+            wall=bench.wall,
         )
         self.breaches: tuple[Breach, ...] = ()
         self._looking = asyncio.Lock()
@@ -50,6 +54,7 @@ class SafetyWatch:
         self._unsafe_at = self.signs.unsafe_at(bench.sky.now())
         self._shelter: asyncio.Task[None] | None = None
         self._against_person = False
+        self._unknown_since: datetime | None = None
         self._reminded: datetime | None = None
         self._signed: datetime | None = None
         self._remembered: datetime | None = None
@@ -109,7 +114,7 @@ class SafetyWatch:
         if self.bench.gate.shut_by(SAFETY):
             log.info("it is safe to observe", extra={"event": "telescope.safe"})
         self.bench.gate.lift(SAFETY)
-        await self._mind_the_limits()
+        self._mind_the_mount()
 
     def standing(self) -> dict[str, Any]:
         """Tell how it stands, for people."""
@@ -157,32 +162,65 @@ class SafetyWatch:
         else:
             self._make_safe()
 
-    def _shut(self, reason: str) -> None:
+    def _shut(self, reason: str, keeper: str = SAFETY) -> None:
         trouble = self.bench.observatory.trouble
-        self.bench.gate.shut(SAFETY, reason + (f"; NOT SHELTERED: {trouble}" if trouble else ""))
+        self.bench.gate.shut(keeper, reason + (f"{_NOT_SHELTERED}{trouble}" if trouble else ""))
 
     def _make_safe(self) -> None:
         if self._shelter is None or self._shelter.done():
             self._shelter = asyncio.create_task(self._until_safe())
 
     async def _until_safe(self) -> None:
-        """Try again for as long as it is unsafe."""
-        # Whoever ends the watch does not stop a mount on its way to the park position.
-        while not await asyncio.shield(asyncio.ensure_future(self.bench.observatory.shelter())):
-            await self.bench.wall.sleep(_AGAIN_S)
-            if not self.bench.gate.shut_by(SAFETY):
-                return
+        """Try again for as long as it is wanted."""
+        try:
+            # Whoever ends the watch does not stop a mount on its way to the park position.
+            while not await asyncio.shield(asyncio.ensure_future(self.bench.observatory.shelter())):
+                if why := self.bench.gate.reasons.get(LIMITS, ""):
+                    self._shut(why.partition(_NOT_SHELTERED)[0], LIMITS)
+                await self.bench.wall.sleep(_AGAIN_S)
+                if not self._wanted:
+                    return
+        finally:
+            self.bench.gate.lift(LIMITS)
 
-    async def _mind_the_limits(self) -> None:
-        """Stop a mount that nobody uses before it tracks into its limits."""
-        observatory = self.bench.observatory
-        target = observatory.pointed_at
-        if target is None or not observatory.idle or self.bench.gate.shut_by(TAKEOVER):
+    @property
+    def _wanted(self) -> bool:
+        """Whether a telescope that could not be made safe is to be tried again."""
+        gate = self.bench.gate
+        if gate.shut_by(SAFETY):
+            return True
+        return not gate.shut_by(TAKEOVER) and (gate.shut_by(LIMITS) or self.bench.observatory.to_park)
+
+    def _mind_the_mount(self) -> None:
+        """Make a telescope safe that a person wants parked, or that is left to itself."""
+        observatory, gate = self.bench.observatory, self.bench.gate
+        if gate.shut_by(TAKEOVER):
+            self._unknown_since = None
             return
-        beyond = within_limits(self.bench, target)
-        if beyond:
-            log.warning("the mount is parked: it has tracked to its limit: %s", beyond)
-            await observatory.shelter()
+        if observatory.moving or gate.shut_by(LIMITS):
+            return
+        if observatory.to_park and not observatory.sheltered:
+            self._make_safe()
+        elif why := self._beyond() or self._unclaimed():
+            log.warning("the telescope is parked and closed: %s", why)
+            gate.shut(LIMITS, f"it is being parked: {why}")
+            self._make_safe()
+
+    def _beyond(self) -> str:
+        """Say which limit the mount may have tracked to; empty for none."""
+        target = self.bench.observatory.tracks_at
+        beyond = "" if target is None else within_limits(self.bench, target)
+        return f"the mount has tracked to its limit: {beyond}" if beyond else ""
+
+    def _unclaimed(self) -> str:
+        """Say so when nobody knows for some time how the telescope stands, and nobody uses it."""
+        observatory, now = self.bench.observatory, self.bench.wall.now()
+        used = not self.bench.gate.reasons and (not observatory.idle or observatory.turns.reserved_for)
+        if used or not observatory.unknown:
+            self._unknown_since = None
+            return ""
+        self._unknown_since = self._unknown_since or now
+        return "nobody has used it since it was found" if now - self._unknown_since >= _UNCLAIMED else ""
 
     def _tell(self, before: tuple[Breach, ...], reason: str, now: datetime) -> None:
         news = [breach.rule for breach in self.breaches] != [breach.rule for breach in before]

@@ -14,6 +14,7 @@ from agents.gft.campaign import ObservingCampaign
 from agents.gft.closing import LOGS
 from agents.gft.command import Command
 from agents.gft.contending import claimed_before, contend
+from agents.gft.drill.left_over import end_drills
 from agents.gft.gate import TAKEOVER
 from agents.gft.safety import SafetyWatch
 from followup.campaign import CampaignState, What, fold
@@ -59,6 +60,7 @@ class TelescopeAgent:
         await self.safety.look()
         self._spawn(self.safety.run())
         states = await self.bench.journal.read(_open_campaigns)
+        await end_drills(self.bench, states)
         for name in claimed_before(states):
             self.bench.observatory.turns.reserve(name)
         for name in states:

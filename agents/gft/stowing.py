@@ -45,7 +45,7 @@ async def stow(
             try:
                 async with asyncio.timeout(_STOPS_S):
                     await mount.stop()
-            except (DeviceError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is parked
                 log.warning("the mount is parked without having stopped: %s", error)
         await mount.park()
 
@@ -64,6 +64,9 @@ async def stow(
     for outcome in outcomes:
         if isinstance(outcome, DeviceError):
             failed.append(f"{outcome}" + (f" ({outcome.hint})" if outcome.hint else ""))
+        elif isinstance(outcome, Exception):
+            log.error("a fault of ours while making the telescope safe", exc_info=outcome)
+            failed.append(f"{type(outcome).__name__}: {outcome}")
         elif isinstance(outcome, BaseException):
             raise outcome
     return tuple(failed)

@@ -14,6 +14,12 @@ from agents.bell import Bell
 class _Waiter:
     user: str
     priority: int
+    gives_way: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """The higher, the sooner: who gives way comes after everybody else."""
+        return not self.gives_way, self.priority
 
 
 class Turns:
@@ -42,7 +48,7 @@ class Turns:
     def waiting(self) -> tuple[str, ...]:
         """Who waits, in the order in which they will get it."""
         # A sort is stable: among equals it is first come, first served.
-        order = sorted(self._waiting, key=lambda waiter: -waiter.priority)
+        order = sorted(self._waiting, key=lambda waiter: waiter.rank, reverse=True)
         first = [waiter for waiter in order if waiter.user == self.reserved_for]
         return tuple(waiter.user for waiter in [*first, *(w for w in order if w not in first)])
 
@@ -77,9 +83,10 @@ class Turns:
         priority
             The higher, the sooner; among equals it is first come, first served.
         give_way
-            What makes this user end at once when another one asks; None for one who is waited for.
+            What makes this user end at once when another one asks; None for one who is waited for. While
+            others wait it is not had at all.
         """
-        waiter = _Waiter(user, priority)
+        waiter = _Waiter(user, priority, gives_way=give_way is not None)
         self._waiting.append(waiter)
         try:
             if self._give_way is not None:
@@ -106,6 +113,6 @@ class Turns:
         after = self._waiting[self._waiting.index(waiter) + 1 :]
         if self.reserved_for == waiter.user:
             return all(other.user != waiter.user for other in before)
-        return all(other.priority < waiter.priority for other in before) and all(
-            other.priority <= waiter.priority for other in after
+        return all(other.rank < waiter.rank for other in before) and all(
+            other.rank <= waiter.rank for other in after
         )

@@ -7,7 +7,7 @@ import logging
 from datetime import datetime
 
 from agents.gft.bench import Bench
-from agents.gft.gate import SAFETY
+from agents.gft.gate import LIMITS, PEOPLE, SAFETY
 from agents.gft.record import Record
 from voevent.kinds import Status, StatusState
 
@@ -25,9 +25,16 @@ async def may_go_on(bench: Bench, record: Record, *, until: datetime) -> bool:
     try:
         while bench.gate.reasons and not over.done():
             changed = bench.gate.changes.listen()
-            state = StatusState.UNSAFE if bench.gate.shut_by(SAFETY) else StatusState.HOLD
             trouble = bench.observatory.trouble
-            if (state, trouble) != told and (told is None or trouble or state is not told[0]):
+            unsafe = bench.gate.shut_by(SAFETY) or (bench.gate.shut_by(LIMITS) and bool(trouble))
+            state = StatusState.UNSAFE if unsafe else StatusState.HOLD
+            # That a mount is being parked is soon over, and no weather, unless it does not park.
+            worth_telling = bool(trouble) or bench.gate.shut_by(SAFETY, *PEOPLE)
+            if (
+                worth_telling
+                and (state, trouble) != told
+                and (told is None or trouble or state is not told[0])
+            ):
                 text = str(bench.gate)
                 record.story.say(f"{state}: {text}", level=logging.WARNING)
                 # Of what people order it is told as soon as they do, if the campaign is open by then.

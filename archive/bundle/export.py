@@ -19,7 +19,7 @@ from archive.archive import Archive
 from archive.bundle.container import writing
 from archive.bundle.errors import BundleError
 from archive.bundle.headers import headers_of, is_frame
-from archive.bundle.manifest import MANIFEST, README, BundleManifest, LeftOut, Listed
+from archive.bundle.manifest import FILES, MANIFEST, README, BundleManifest, LeftOut, Listed
 from archive.bundle.readme import readme
 from archive.deliveries import Delivery
 from archive.records import FileRecord
@@ -27,7 +27,6 @@ from voevent.kinds import PhotometryPoint
 
 PACKETS = "packets"
 DATASETS = "datasets"
-FILES = "files"
 HEADERS = "headers"
 DELIVERIES = "deliveries.json"
 DECISIONS = "decisions.json"

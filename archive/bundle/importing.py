@@ -12,8 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, Validati
 
 from archive.archive import Archive
 from archive.bundle.errors import BundleConflictError, BundleDamagedError
-from archive.bundle.export import DATASETS, DELIVERIES, FILES
-from archive.bundle.manifest import BundleManifest
+from archive.bundle.export import DATASETS, DELIVERIES
+from archive.bundle.manifest import FILES, BundleManifest
 from archive.bundle.unpacking import unpack
 from followup.names import CampaignName
 from transfer.errors import ManifestError

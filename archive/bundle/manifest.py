@@ -13,6 +13,8 @@ FORMAT: Final = "urn:x-followup:bundle"
 VERSION: Final = 1
 README: Final = "README.txt"
 MANIFEST: Final = "manifest.json"
+FILES: Final = "files"
+"""Folder of the datasets' files; all else is read as a whole."""
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 MAX_MEMBERS: Final = 200_000
 

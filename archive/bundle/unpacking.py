@@ -8,6 +8,7 @@ from pathlib import Path
 from archive.bundle.container import Member, Reader, digest, reading
 from archive.bundle.errors import BundleDamagedError, BundleError
 from archive.bundle.manifest import (
+    FILES,
     MANIFEST,
     MAX_MANIFEST_BYTES,
     README,
@@ -18,6 +19,8 @@ from archive.bundle.manifest import (
 
 MAX_UNPACKED_BYTES = 256 * 1024**3
 """More than a campaign ever was; a bundle that says it holds more is refused before it is unpacked."""
+MAX_PAPERS_BYTES = 256 * 1024**2
+"""Of all that is not a dataset's file."""
 _MAX_README_BYTES = 1 << 20
 _SPARE_BYTES = 64 * 1024**2
 
@@ -51,19 +54,6 @@ def unpack(path: Path, folder: Path, *, most_bytes: int = MAX_UNPACKED_BYTES) ->
     return manifest
 
 
-def read_manifest(path: Path) -> BundleManifest:
-    """Read only what a bundle says it holds; nothing is verified.
-
-    Raises
-    ------
-    BundleError
-        As `unpack`.
-    """
-    with reading(path) as bundle:
-        _small(bundle, path.name, README, _MAX_README_BYTES)
-        return parse_manifest(_small(bundle, path.name, MANIFEST, MAX_MANIFEST_BYTES), path.name)
-
-
 def _small(bundle: Reader, where: str, name: str, most_bytes: int) -> bytes:
     """Read one of the first two members."""
     member = bundle.next()
@@ -79,6 +69,11 @@ def _check_room(where: str, manifest: BundleManifest, folder: Path, most_bytes: 
     total = sum(listed.bytes for listed in manifest.members)
     if total > most_bytes:
         raise BundleError(f"{where} says that it holds {total} bytes; {most_bytes} are the limit")
+    papers = sum(listed.bytes for listed in manifest.members if not listed.path.startswith(f"{FILES}/"))
+    if papers > MAX_PAPERS_BYTES:
+        raise BundleError(
+            f"{where} says that its papers have {papers} bytes; {MAX_PAPERS_BYTES} are the limit"
+        )
     free = shutil.disk_usage(folder).free
     if total + _SPARE_BYTES > free:
         raise BundleError(

@@ -14,9 +14,6 @@ from archive.bundle.container import SUFFIX
 from console.commands.options import JsonOption, StateOption, print_json, state_of
 from console.commands.reading import opened_archive
 from console.errors import FAILED, explained
-from console.replay.playing import bundle_of, replay_bundle
-from console.replay.showing import show_verdict
-from console.replay.showing_prefect import shown_in
 from console.screen import screen
 from console.servers import NONE
 from followup.errors import ConfigurationError
@@ -29,9 +26,6 @@ class Against(StrEnum):
     """Who is under test."""
 
     GFT = "gft"
-
-
-_REPLAYS = {Against.GFT: replay_bundle}
 
 
 def replay(
@@ -69,12 +63,17 @@ def replay(
     - `followup replay --suite nights/`
     """
     with explained():
+        from console.replay.playing import replay_bundle  # noqa: PLC0415 - it loads a telescope's agent
+        from console.replay.showing import show_verdict  # noqa: PLC0415
+        from console.replay.showing_prefect import shown_in  # noqa: PLC0415
+
+        replayed = {Against.GFT: replay_bundle}[against]
         rate = _rate(speed)
         found = []
         with shown_in(prefect) as runner:
             for name in _named(what, suite):
                 with _bundle(name, state) as bundle:
-                    verdict = _REPLAYS[against](bundle, speed=rate, work=work, runner=runner)
+                    verdict = replayed(bundle, speed=rate, work=work, runner=runner)
                 found.append(verdict)
                 if not as_json:
                     show_verdict(verdict, screen(), everything=everything, brief=suite is not None)
@@ -105,6 +104,8 @@ def _bundle(what: str, state: Path) -> Iterator[Path]:
     if path.is_file() or what.endswith(SUFFIX):
         yield path
         return
+    from console.replay.playing import bundle_of  # noqa: PLC0415 - the same
+
     with opened_archive(state_of(state)) as held, bundle_of(held, what) as made:
         yield made
 

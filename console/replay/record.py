@@ -13,8 +13,8 @@ from agents.gft.enclosures import DEVICES, MASTERS, SITE, STARS, STRATEGIES
 from archive.bundle.importing import Unpacked, open_bundle
 from console.replay.errors import ReplayError
 from console.replay.keys import Key, Names
+from followup.limits import Limits
 from followup.names import CSC, CampaignName
-from followup.safety import Limits
 from followup.site import Instrument, Site
 from voevent.kinds import Content, Header, Receipt, Trigger
 from voevent.packet import Packet

@@ -283,13 +283,21 @@ async def test_a_second_burst_takes_the_telescope(whole_world: World) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_it_dies_while_the_telescope_is_taken(whole_world: World, when: str) -> None:
     """Whatever is committed last: both end, each exposure is taken once, and the one in flight once more."""
-    gft = whole_world.gft
-    await begin_both(whole_world)
-    for what in (What.HELD, What.TASK_ENDED, What.RESUMED):
-        gft.journal.fuse = Fuse([what], when)  # type: ignore[arg-type]
-        assert await gft.dies() == what
-        await gft.start()
-    await check_both(whole_world)
+    world, gft = whole_world, whole_world.gft
+    await begin_first(world)
+    held, ended, resumed = (
+        Fuse([what], when)  # type: ignore[arg-type]
+        for what in (What.HELD, What.TASK_ENDED, What.RESUMED)
+    )
+    gft.journal.fuse = held
+    await world.trigger(alert(SvomPacketType.MXT_INITIAL, burst=OTHER, position=ELSEWHERE))
+    assert await gft.dies() == What.HELD
+    await gft.start(ended)
+    assert await gft.dies() == What.TASK_ENDED
+    await gft.start(resumed)
+    assert await gft.dies() == What.RESUMED
+    await gft.start()
+    await check_both(world)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -303,8 +311,12 @@ async def test_it_dies_as_the_second_burst_is_accepted(whole_world: World, when:
     await gft.start()
     await closed(world, CAMPAIGN, SECOND)
     entries = [*await gft.entries(), *await gft.entries(SECOND)]
-    rows = [min(e.row for e in entries if e.what == what) for what in (What.PREEMPTED, What.RESUMED)]
-    assert rows == sorted(rows)
+    # Asked again by the next process, it may find that the first has been observed.
+    given = [e.row for e in entries if e.what == What.PREEMPTED]
+    assert given or when == "before"
+    resumed = [e.row for e in entries if e.what == What.RESUMED]
+    assert len(given) == len(resumed) <= 1
+    assert given <= resumed
     for name in (CAMPAIGN, SECOND):
         assert world.csc.archive.campaign(name).outcome is Outcome.COMPLETED
     begun = await gft.begun()

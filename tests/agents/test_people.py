@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
-from agents.gft.command import OrderRefusedError
+import agents.gft.safety
+from agents.gft.command import NotParkedError, OrderRefusedError
 from agents.gft.gate import PEOPLE
 from agents.gft.live import live
 from agents.gft.orders import Person
 from followup.campaign import What
+from followup.errors import DeviceError
 from followup.story import Said
 from tests.agents.world import CAMPAIGN, EXPOSURES, World, alert, until
 from voevent.kinds import Kind, Outcome, StatusState
@@ -150,6 +155,115 @@ async def test_a_telescope_is_parked_when_nothing_is_under_way(world: World) -> 
     ]
 
 
+async def broken() -> None:
+    raise DeviceError("mount", "it did not park")
+
+
+async def test_a_telescope_that_did_not_park_is_told_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents.gft.safety, "_AGAIN_S", 0.05)
+    command, commands = world.gft.agent.command, world.gft.commands
+    world.gft.faults["mount.park"] = broken
+    with pytest.raises(NotParkedError, match="could not be made safe: mount: it did not park"):
+        await command.park(ANA, "the end of the night")
+    await until(lambda: commands.count("mount.park") > 1)
+    assert world.gft.agent.safety.standing()["not_sheltered"] == "mount: it did not park"
+    del world.gft.faults["mount.park"]
+    await until(lambda: world.gft.bench.observatory.sheltered)
+    assert await state_of(world) == "parked"
+
+
+async def test_a_park_that_was_cut_short_by_a_kill_is_carried_out_by_the_next_process(world: World) -> None:
+    parking, buried = asyncio.Event(), asyncio.Event()
+
+    async def hangs() -> None:
+        parking.set()
+        await buried.wait()
+        raise DeviceError("mount", "nobody speaks to it any more")
+
+    world.gft.faults["mount.park"] = hangs
+    ordered = asyncio.ensure_future(world.gft.agent.command.park(ANA, "the end of the night"))
+    await parking.wait()
+    await world.gft.kill()
+    del world.gft.faults["mount.park"]
+    buried.set()
+    with pytest.raises(NotParkedError):
+        await ordered
+    before = world.gft.commands.count("mount.park")
+    await world.gft.start()
+    await until(lambda: world.gft.bench.observatory.sheltered)
+    assert world.gft.commands.count("mount.park") > before
+
+
+async def test_who_has_it_in_hand_is_told_that_it_is_not_parked_and_left_alone(world: World) -> None:
+    command, commands, safety = world.gft.agent.command, world.gft.commands, world.gft.agent.safety
+    world.gft.faults["mount.park"] = broken
+    with pytest.raises(NotParkedError):
+        await command.take_over(ANA, "the mirror is washed", park=True)
+    before = list(commands)
+    for _ in range(3):
+        await safety.look()
+    assert commands == before, "hands off"
+    assert safety.standing()["not_sheltered"] == "mount: it did not park"
+    await world.gft.kill()
+    await world.gft.start()
+    await world.gft.agent.safety.look()
+    assert commands == before
+    assert world.gft.agent.safety.standing()["not_sheltered"].startswith("it is not known whether")
+
+
+@pytest.mark.parametrize("park", [True, False])
+async def test_a_dome_that_a_person_has_shut_is_no_breach(world: World, *, park: bool) -> None:
+    command, observatory = world.gft.agent.command, world.gft.bench.observatory
+    observatory.opened = True
+    await command.take_over(ANA, "the mirror is washed", park=park)
+    assert not observatory.opened
+    observatory.opened = True
+    await command.give_back(ANA, "it is clean")
+    assert not observatory.opened
+    assert observatory.unknown, "nobody knows what was done to it"
+
+
+async def test_of_two_who_take_it_over_at_the_same_time_one_is_refused(world: World) -> None:
+    command = world.gft.agent.command
+    outcomes = await asyncio.gather(
+        command.take_over(ANA, "mine", park=False),
+        command.take_over(EVA, "mine", park=False),
+        return_exceptions=True,
+    )
+    assert [isinstance(outcome, OrderRefusedError) for outcome in outcomes] == [False, True]
+    gone = await asyncio.gather(
+        command.give_back(ANA, ""), command.give_back(EVA, ""), return_exceptions=True
+    )
+    assert [isinstance(outcome, OrderRefusedError) for outcome in gone] == [False, True]
+    await command.hold(ANA, "")
+    gone = await asyncio.gather(command.resume(ANA, ""), command.resume(EVA, ""), return_exceptions=True)
+    assert [isinstance(outcome, OrderRefusedError) for outcome in gone] == [False, True]
+
+
+async def test_an_order_that_nobody_waits_for_any_more_is_obeyed_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, journal = world.gft.agent.command, world.gft.journal
+    begun, goes_on, write = asyncio.Event(), asyncio.Event(), journal.write
+
+    async def slow(work: Any) -> Any:
+        begun.set()
+        await goes_on.wait()
+        return await write(work)
+
+    monkeypatch.setattr(journal, "write", slow)
+    ordering = asyncio.ensure_future(command.hold(ANA, "guests"))
+    await begun.wait()
+    ordering.cancel()
+    await asyncio.gather(ordering, return_exceptions=True)
+    assert ordering.cancelled()
+    goes_on.set()
+    await until(lambda: world.gft.bench.gate.shut_by(*PEOPLE))
+    assert not (await command.resume(ANA, "")).hold
+
+
 @uploads
 async def test_a_campaign_is_aborted_at_its_telescope(whole_world: World) -> None:
     world = whole_world
@@ -159,7 +273,9 @@ async def test_a_campaign_is_aborted_at_its_telescope(whole_world: World) -> Non
     await world.gft.told("camera.expose", 2)
     stopped_s = await command.abort(CAMPAIGN, ANA, "a satellite passes")
     assert stopped_s is not None
-    assert world.gft.commands[-2:] == ["mount.stop", "camera.abort"] or "mount.stop" in world.gft.commands
+    begun = [n for n, command in enumerate(world.gft.commands) if command == "camera.expose"]
+    assert len(begun) == 2
+    assert set(world.gft.commands[begun[-1] + 1 :]) == {"camera.abort", "mount.stop"}
     at_telescope, at_centre = await world.over()
     assert (at_telescope.name, at_centre.name) == ("Aborted", "Aborted")
     campaign = world.csc.archive.campaign(CAMPAIGN)

@@ -35,6 +35,20 @@ def heard(world: World, text: str) -> bool:
     return any(isinstance(event, Said) and text in event.text for event in world.gft.runner.last._events)
 
 
+async def looked(world: World, times: int = 3) -> None:
+    """Wait until the safety watch has looked at the weather so often again."""
+    left = iter(range(times - 1))
+    enough = asyncio.Event()
+
+    async def look() -> None:
+        if next(left, None) is None:
+            enough.set()
+
+    world.gft.faults["weather.reading"] = look
+    await enough.wait()
+    del world.gft.faults["weather.reading"]
+
+
 def final(world: World, kind: Kind, number: int = -1) -> ReceiptOutcome:
     """The final receipt of a packet of this kind."""
     entries = [entry for entry in world.csc.archive.ledger(CAMPAIGN) if entry.kind is kind]
@@ -168,7 +182,7 @@ async def test_the_weather_turns_and_clears(whole_world: World) -> None:
     await world.trigger(alert())
     await until(lambda: {"dome.close", "mount.park"} <= set(world.gft.commands))
     closed_at = len(world.gft.commands)
-    await asyncio.sleep(0.3)
+    await looked(world)
     assert len(world.gft.commands) == closed_at, "nothing moves while it rains"
     world.gft.weather(safe=True)
     at_telescope, _ = await world.over()
@@ -185,11 +199,11 @@ async def test_the_weather_turns_and_clears(whole_world: World) -> None:
 
 async def test_the_weather_turns_while_nobody_observes(world: World) -> None:
     """The dome may stand open: an earlier process opened it, or the next visit is hours away."""
-    await asyncio.sleep(0.2)
+    await looked(world)
     assert world.gft.commands == [], "it is safe"
     world.gft.weather(safe=False, reason="rain")
     await until(lambda: world.gft.bench.observatory.sheltered)
-    await asyncio.sleep(0.2)
+    await looked(world)
     assert sorted(world.gft.commands) == ["camera.abort", "dome.close", "mount.park"], "once"
 
 
@@ -200,7 +214,8 @@ async def test_weather_that_nobody_sees_is_bad_weather(whole_world: World, said:
     world.gft.weather(**said)
     await world.trigger(alert())
     await world.gft.noted(What.PLANNED)
-    await asyncio.sleep(0.5)
+    await until(partial(heard, world, "unsafe: "))
+    await looked(world)
     assert "mount.slew" not in world.gft.commands
     world.gft.weather(safe=True)
     at_telescope, _ = await world.over()

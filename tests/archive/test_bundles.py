@@ -18,7 +18,7 @@ from archive.bundle.errors import BundleConflictError, BundleDamagedError, Bundl
 from archive.bundle.export import export_campaign
 from archive.bundle.importing import import_bundle, open_bundle
 from archive.bundle.manifest import MANIFEST, README
-from archive.bundle.unpacking import read_manifest, unpack
+from archive.bundle.unpacking import unpack
 from archive.errors import UnknownCampaignError
 
 KEPT = Path(__file__).parents[1] / "console" / "replay" / "bundles"
@@ -271,6 +271,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     huge = announcing(members, also=[("bomb", 2**50, "0" * 64)])
     refused(tmp_path, packed(huge), "are the limit", BundleError)
     assert not list((tmp_path / "unpacked").iterdir())
+    heavy = announcing(members, also=[("papers.json", 300 * 2**20, "0" * 64)])
+    refused(empty(tmp_path / "heavy"), packed(heavy), "its papers have", BundleError)
 
 
 def test_a_bomb_that_lies_about_its_size_is_not_unpacked(
@@ -292,9 +294,9 @@ def test_a_newer_version_and_no_bundle_at_all(tmp_path: Path) -> None:
     refused(tmp_path, packed(changed), "version 2; this program reads up to 1", BundleTooNewError)
     (tmp_path / "text").write_text("no bundle")
     with pytest.raises(BundleDamagedError, match="compressed stream"):
-        read_manifest(tmp_path / "text")
+        unpack(tmp_path / "text", tmp_path)
     with pytest.raises(BundleError, match="No such file"):
-        read_manifest(tmp_path / "absent")
+        unpack(tmp_path / "absent", tmp_path)
 
 
 def test_a_packet_of_another_campaign_is_no_part_of_it(tmp_path: Path) -> None:

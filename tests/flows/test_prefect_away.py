@@ -34,7 +34,9 @@ def test_absent_at_first_and_killed_later(prefect: Prefect, agent: Agent) -> Non
 
     agent.follow("through an outage")
     agent.tell("through an outage", "begin", "slew:t1", "slew")
-    prefect.run("through an outage", "Running")
+    begun = prefect.run("through an outage", "Running")
+    # What is said of a task reaches the server by itself, a little later.
+    until(lambda: prefect.tasks(begun).get("slew"))
     prefect.kill()
     assert agent.follow("in the outage")["seconds"] < 0.05
     for step, title in (("slew:t1", "expose once"), ("expose:t1-r", "expose again")):

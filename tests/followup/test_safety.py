@@ -13,12 +13,13 @@ from astropy.coordinates import AltAz, get_sun
 from astropy.time import Time
 
 from followup.devices import WeatherReading
+from followup.limits import Limits
 from followup.safety import (
     Breach,
-    Limits,
     Rule,
     disk_breaches,
     dome_breaches,
+    lowest_deg,
     pointing_breaches,
     power_breaches,
     sun_breaches,
@@ -112,7 +113,7 @@ def test_where_the_mount_may_look(
 
 
 def test_the_largest_airmass_has_an_altitude() -> None:
-    assert airmass(Limits(max_airmass=2.0).lowest_deg) == pytest.approx(2.0, abs=1e-5)
+    assert airmass(lowest_deg(Limits(max_airmass=2.0))) == pytest.approx(2.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Limits)])

@@ -99,7 +99,11 @@ BAD_BYTES: dict[str, tuple[bytes, str]] = {
 
 _UPLOAD = packet(upload("night"), sequence=4)
 OVERSTEPPING: dict[str, tuple[Packet, str]] = {
-    "a trigger": (packet(trigger(BAD)), f"{BAD} may not bring a trigger by {BAD}"),
+    "a trigger": (packet(trigger(BAD), drill=False), f"{BAD} may trigger itself for a drill only"),
+    "a drill for another": (
+        packet(trigger(OTHER), campaign=f"{BURST}.{OTHER}"),
+        f"{BAD} may not bring a trigger by {BAD}",
+    ),
     "another's campaign": (packet(status(), campaign=f"{BURST}.{OTHER}"), f"{BAD} may not bring a status"),
     "of an unknown telescope": (packet(status(), campaign=f"{BURST}.gft-z"), "gft-z is not enrolled"),
     # Our own builder makes no such packet.

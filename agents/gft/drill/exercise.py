@@ -101,10 +101,14 @@ class Drill:
         )
         log.info("drill %s, by %s", name, who, extra={"event": "drill.began", "campaign": str(name)})
         alert = bench.wall.now()
-        await self._trigger(name, source, circle, who)
-        ended = await self._watch(name, alert)
-        report = await self._report(name, alert, source, ended)
-        await self._close(name, report)
+        ended = "the drill was broken off"
+        try:
+            await self._trigger(name, source, circle, who)
+            ended = await self._watch(name, alert)
+            report = await self._report(name, alert, source, ended)
+        finally:
+            # However it ends: nobody shows the source any more.
+            await self._close(name, ended)
         now = bench.sky.now()
         await bench.journal.write(lambda tx: tx.note(bench.name, DRILLED, report.data(), time=now))
         log.info(
@@ -205,12 +209,12 @@ class Drill:
             stages=stages(alert, entries, detected=detected, received=received, terms=self._terms),
         )
 
-    async def _close(self, name: CampaignName, report: DrillReport) -> None:
+    async def _close(self, name: CampaignName, ended: str) -> None:
         """End the drill's campaign: the telescope is free, and what was taken is sent and closed."""
         campaign = self._agent.campaigns.get(str(name))
         if campaign is not None:
-            outcome = Outcome.ABORTED if report.ended else Outcome.COMPLETED
-            await campaign.stop(outcome, report.ended or "the drill is over: its source was found")
+            outcome = Outcome.ABORTED if ended else Outcome.COMPLETED
+            await campaign.stop(outcome, ended or "the drill is over: its source was found")
 
 
 def _results(reader: Reader, name: CampaignName) -> list[tuple[StoredPacket, Result]]:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from agents.gft.bench import Bench
 from agents.gft.focusing.curve import Sample
 from agents.gft.focusing.run import FocusResult, FocusRun
 from agents.gft.focusing.terms import FocusTerms
+from agents.gft.focusing.way_back import FOCUSED, WayBack
 from agents.gft.high_field import high_field
 from followup.devices import Focuser
 from followup.errors import DeviceError, FollowupError
 from followup.story import StepState, Story
 
 log = logging.getLogger(__name__)
-
-FOCUSED = "focused"
-"""Entry of the telescope's own journal: what a run came to."""
 
 _LOOK_S = 30.0
 _NEW_NIGHT = timedelta(hours=10)
@@ -51,6 +51,17 @@ class FocusDuty:
         self._terms = terms
         self._not_before: datetime | None = None
         self._running = asyncio.Lock()
+        self._way_back = WayBack(bench)
+
+    async def restore(self) -> None:
+        """Have the focuser put right if an earlier process of the agent ended during a run.
+
+        It moves before the next exposure: call this before anybody has the telescope.
+        """
+        start = await self._way_back.read()
+        if start is not None:
+            log.warning("a focus run was cut short: the focuser goes back to %d first", start)
+            self.bench.observatory.put_right_later(partial(self._made().back, start))
 
     async def watch(self) -> None:
         """Focus whenever it is due and nobody has the telescope, for ever. Run it as a task."""
@@ -156,7 +167,8 @@ class FocusDuty:
 
     async def _samples(self, reason: str, story: Story) -> FocusResult:
         bench, observatory = self.bench, self.bench.observatory
-        away = observatory.pointed_at is None
+        # Pointing puts the focuser right after a run that was cut short.
+        away = observatory.pointed_at is None or self._way_back.start is not None
         if away:
             story.begin("slew:", "slew to a field high in the east")
             await observatory.point(high_field(bench.site, bench.sky.now()))
@@ -167,21 +179,25 @@ class FocusDuty:
             story.say(text)
             log.info("focus at %s", text, extra={"event": "focus.sample", "site": bench.name})
 
-        run = FocusRun(
-            observatory,
-            self._focuser,
-            terms=self._terms,
-            masters=bench.masters,
-            instrument=bench.instrument,
-            told=told,
-        )
         story.begin("expose:", f"expose at {self._terms.points} positions of the focuser")
-        result = await run.run(reason)
+        result = await self._made(told).run(reason)
         story.end("expose:", StepState.FAILED if result.problem else StepState.COMPLETED, str(result))
         if away:
             # Nobody follows this field: the telescope must not track into its limits.
             await observatory.shelter()
         return result
+
+    def _made(self, told: Callable[[Sample], None] = lambda _sample: None) -> FocusRun:
+        return FocusRun(
+            self.bench.observatory,
+            self._focuser,
+            terms=self._terms,
+            masters=self.bench.masters,
+            instrument=self.bench.instrument,
+            leaves=self._way_back.leaves,
+            is_back=self._way_back.is_back,
+            told=told,
+        )
 
     async def _record(self, result: FocusResult, story: Story) -> None:
         from followup.figures.focus import focus_figure  # noqa: PLC0415 - matplotlib is slow to load
@@ -204,6 +220,7 @@ class FocusDuty:
         data = _data(result)
         now = bench.sky.now()
         await bench.journal.write(lambda tx: tx.note(bench.name, FOCUSED, data, time=now))
+        self._way_back.start = None
         log.info("%s", result, extra={"event": "focus.ended", "site": bench.name, **data})
         state = StepState.COMPLETED if result.curve else StepState.FAILED
         story.finish(state, "Focused" if result.curve else "No focus", str(result))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -68,6 +68,10 @@ class FocusRun:
 
     Parameters
     ----------
+    leaves
+        Told where the focuser stands, before it is moved.
+    is_back
+        Told when it is there again, after a run that found nothing or did not come to its end.
     told
         Told of each sample as it comes.
     """
@@ -80,6 +84,8 @@ class FocusRun:
         terms: FocusTerms,
         masters: Masters,
         instrument: Instrument,
+        leaves: Callable[[int], Awaitable[None]],
+        is_back: Callable[[int], Awaitable[None]],
         told: Callable[[Sample], None] = lambda _sample: None,
     ) -> None:
         self._observatory = observatory
@@ -87,6 +93,8 @@ class FocusRun:
         self._terms = terms
         self._masters = masters
         self._instrument = instrument
+        self._leaves = leaves
+        self._is_back = is_back
         self._told = told
         self._filter = terms.filter or instrument.filters[0]
 
@@ -108,6 +116,7 @@ class FocusRun:
             position=start,
         )
         samples: list[Sample] = []
+        await self._leaves(start)
         try:
             for position in await self._positions(start):
                 samples.append(await self._sample(position))
@@ -118,10 +127,10 @@ class FocusRun:
             _check(best, curve)
         except (asyncio.CancelledError, ShutError):
             # Others want the telescope, or nobody may move it: it is not kept from them.
-            self._observatory.put_right_later(partial(self._back, start))
+            self._observatory.put_right_later(partial(self.back, start))
             raise
         except (NoFocusError, ReductionError, DeviceError) as error:
-            await self._back(start)
+            await self.back(start)
             return replace(result, samples=tuple(samples), problem=str(error))
         return replace(
             result, samples=tuple(samples), curve=curve, seen=best, position=await self._focuser.position()
@@ -153,11 +162,14 @@ class FocusRun:
             await self._focuser.move(max(lowest, position - backlash))
         await self._focuser.move(position)
 
-    async def _back(self, start: int) -> None:
+    async def back(self, start: int) -> None:
+        """Move the focuser to where it stood before a run."""
         try:
             await self._approach(start)
         except DeviceError as error:
             log.error("the focuser does not go back to %d: %s", start, error)  # noqa: TRY400
+        else:
+            await self._is_back(start)
 
 
 def _check(seen: Sample, curve: Curve) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,13 +14,13 @@ from typing import Any, cast
 
 import pytest
 
-from agents.gft.gate import HOLD, SAFETY, TAKEOVER, ShutError
+from agents.gft.gate import HALT, HOLD, LIMITS, SAFETY, TAKEOVER, ShutError
 from agents.gft.limits import within_limits
 from agents.gft.observatory import Observatory
 from agents.gft.safety import SafetyWatch
 from agents.gft.signs import Signs
-from followup.errors import DeviceError
-from followup.safety import Limits
+from followup.errors import DeviceError, SlewRefusedError
+from followup.limits import Limits
 from followup.site import Site
 from simulators.scenario import Scenario, write_scenario
 from simulators.sites import known_telescope
@@ -370,9 +370,191 @@ async def test_an_idle_mount_does_not_track_into_its_limits(
     assert night.devices.dome.opened
     night.limits, night.site = limits, site
     assert within_limits(cast("Any", night), TARGET).startswith(rule)
-    await night.sky.finish(watch.look())
-    assert night.observatory.sheltered
+    await watch.look()
+    assert rule in night.gate.reasons[LIMITS], "nobody slews it meanwhile"
+    with pytest.raises(ShutError):
+        await night.observatory.point(TARGET)
+    await night.sheltered(watch)
     assert not night.gate.reasons, "others can be observed"
+    await watch.look()
+    assert watch._shelter is not None
+    assert watch._shelter.done(), "once is enough"
+
+
+def at_its_limit(night: Night) -> None:
+    night.limits = Limits(max_altitude_deg=30.0)
+
+
+def fails(times: int, device: Any, method: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a device fail so often."""
+    does, failures = getattr(device, method), [error] * times
+
+    async def failing(*args: Any, **facts: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await does(*args, **facts)
+
+    monkeypatch.setattr(device, method, failing)
+
+
+async def test_a_mount_that_does_not_park_at_its_limit_is_told_again_and_the_weather_is_looked_at(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = night.watch()
+    await night.opens(watch)
+    at_its_limit(night)
+    fails(2, night.devices.mount, "park", DeviceError("mount", "it did not park"), monkeypatch)
+    await watch.look()
+    while "NOT SHELTERED: mount: it did not park" not in night.gate.reasons[LIMITS]:
+        await night.sky.advance(1.0)
+    night.weather(safe=False, reason="rain")
+    await watch.look()  # it does not wait for the mount
+    assert "rain" in night.reason
+    night.weather(safe=True)
+    await night.sky.advance(8.0)
+    await night.sheltered(watch)
+    assert LIMITS not in night.gate.reasons
+
+
+async def fails_to_expose(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(1, night.devices.camera, "expose", DeviceError("camera", "no frame came"), monkeypatch)
+    with pytest.raises(DeviceError, match="no frame"):
+        await night.observatory.expose(exposure_s=5.0, filter_name=MODEL.instrument.filters[0])
+
+
+async def fails_to_point(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(1, night.devices.dome, "face", DeviceError("dome", "it does not turn"), monkeypatch)
+    with pytest.raises(DeviceError, match="does not turn"):
+        await night.sky.finish(night.observatory.point(TARGET))
+
+
+async def crosses_the_meridian(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def due() -> bool:
+        return True
+
+    monkeypatch.setattr(night.devices.mount, "flip_due", due)
+    assert await night.observatory.mind_the_pier()
+
+
+async def does_not_stop(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(1, night.devices.mount, "stop", DeviceError("mount", "it does not answer"), monkeypatch)
+    await night.observatory.halt()
+
+
+@pytest.mark.parametrize("after", [fails_to_expose, fails_to_point, crosses_the_meridian, does_not_stop])
+async def test_a_mount_whose_pointing_is_not_trusted_is_still_watched(
+    night: Night, monkeypatch: pytest.MonkeyPatch, after: Callable[..., Awaitable[None]]
+) -> None:
+    watch = night.watch()
+    await night.opens(watch)
+    await after(night, monkeypatch)
+    assert night.observatory.pointed_at is None
+    await watch.look()
+    assert not night.gate.reasons
+    at_its_limit(night)
+    await watch.look()
+    await night.sheltered(watch)
+
+
+async def test_a_mount_that_was_stopped_or_would_not_slew_is_not_minded(night: Night) -> None:
+    watch = night.watch()
+    await night.opens(watch)
+    await night.observatory.halt()
+    south = SkyPosition(ra_deg=90.0, dec_deg=-80.0)
+    with pytest.raises(SlewRefusedError):
+        await night.sky.finish(night.observatory.point(south))
+    at_its_limit(night)
+    await watch.look()
+    assert not night.gate.reasons
+
+
+async def test_limits_are_minded_between_the_exposures_of_a_telescope_that_is_held(night: Night) -> None:
+    watch = night.watch()
+    await night.opens(watch)
+    async with night.observatory.turn("a campaign"):
+        exposing = asyncio.ensure_future(
+            night.observatory.expose(exposure_s=5.0, filter_name=MODEL.instrument.filters[0])
+        )
+        night.gate.shut(HOLD, "guests")
+        await night.sky.advance(1.0)
+        at_its_limit(night)
+        await watch.look()
+        assert LIMITS not in night.gate.reasons, "an exposure that was begun may end"
+        await night.sky.finish(_ends(exposing))
+        await watch.look()
+        await night.sheltered(watch)
+
+
+async def test_a_telescope_that_is_found_is_made_safe_when_nobody_uses_it(night: Night) -> None:
+    night.devices.dome.opened = True  # an earlier process was killed
+    watch = night.watch()
+    await watch.look()
+    await night.sky.advance(59.0)
+    await watch.look()
+    assert not night.gate.reasons
+    await night.sky.advance(1.0)
+    await watch.look()
+    assert night.gate.reasons == {LIMITS: "it is being parked: nobody has used it since it was found"}
+    await night.sheltered(watch)
+    assert not night.gate.reasons
+
+
+async def test_a_telescope_that_is_found_is_left_to_who_uses_it(night: Night) -> None:
+    watch = night.watch()
+    await watch.look()
+    night.gate.shut(TAKEOVER, "anna mends the mirror")
+    await night.sky.advance(100.0)
+    await watch.look()
+    night.gate.lift(TAKEOVER)
+    await watch.look()
+    async with night.observatory.turn("a campaign"):
+        await night.sky.advance(100.0)
+        await watch.look()
+        await night.opens(watch)
+    await night.sky.advance(100.0)
+    await watch.look()
+    assert watch._shelter is None
+
+
+async def test_who_wants_it_parked_has_it_parked(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = night.watch()
+    await night.opens(watch)
+    fails(2, night.devices.mount, "park", DeviceError("mount", "it did not park"), monkeypatch)
+    night.gate.shut(HALT, "parked by anna")
+    night.observatory.to_park = True
+    await watch.look()
+    await night.sky.advance(8.0)
+    await night.sheltered(watch)
+
+
+async def test_a_halt_does_not_stop_a_mount_that_is_parked_for_a_person(night: Night) -> None:
+    night.observatory.park_before_closing = True
+    watch = night.watch()
+    await night.opens(watch)
+    night.gate.shut(HALT, "parked by anna")
+    parking = asyncio.ensure_future(night.observatory.shelter())
+    await night.sky.advance(1.0)
+    await night.observatory.halt()  # a campaign is called off meanwhile
+    assert await night.sky.finish(_result(parking))
+    assert not night.devices.dome.opened
+
+
+async def _result(work: asyncio.Future[bool]) -> bool:
+    return await work
+
+
+async def test_a_fault_of_ours_does_not_end_the_attempts_to_make_it_safe(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = night.watch()
+    await night.opens(watch)
+    fails(2, night.devices.mount, "park", ZeroDivisionError("no"), monkeypatch)
+    assert not await night.sky.finish(night.observatory.shelter())
+    assert watch.standing()["not_sheltered"] == "ZeroDivisionError: no"
+    night.weather(safe=False, reason="rain")
+    await watch.look()
+    await night.sky.advance(8.0)
+    await night.sheltered(watch)
 
 
 async def test_a_watch_that_fails_or_ends_leaves_the_gate_shut(

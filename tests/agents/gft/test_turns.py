@@ -92,6 +92,25 @@ async def test_who_gives_up_waiting_holds_nobody_up() -> None:
     await visits.leave("c")
 
 
+async def test_who_gives_way_is_never_next_while_anybody_else_waits() -> None:
+    visits = Visits(Turns())
+    await visits.ask("first")
+
+    async def focus() -> None:
+        async with visits.turns.turn("focus", priority=9, give_way=lambda: None):
+            visits.had.append("focus")
+
+    focusing = asyncio.create_task(focus())
+    await visits.settle()
+    await visits.ask("burst")
+    assert visits.turns.waiting == ("burst", "focus")
+    await visits.leave("first")
+    assert visits.had == ["first", "burst"]
+    await visits.leave("burst")
+    await focusing
+    assert visits.had == ["first", "burst", "focus"]
+
+
 async def test_who_gives_way_is_asked_to() -> None:
     turns, asked = Turns(), asyncio.Event()
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from agents.gft.gate import HOLD, SAFETY, Gate
+from agents.gft.gate import HOLD, LIMITS, SAFETY, Gate
 from agents.gft.waiting import may_go_on
 from tests.simulators.handclock import START, HandClock
 from voevent.kinds import Status
@@ -71,6 +71,24 @@ async def test_what_gets_worse_is_told_and_the_end(bench: Any) -> None:
         "unsafe: hold: anna: guests; safety: rain: 3 mm/h (limit: 0 mm/h); NOT SHELTERED: the dome is stuck",
         "clear: the telescope may be used again",
     ]
+
+
+@pytest.mark.parametrize("trouble", ["", "the mount does not park"])
+async def test_a_mount_that_is_being_parked_is_waited_for_and_told_of_when_it_does_not_park(
+    bench: Any, trouble: str
+) -> None:
+    record = Listener()
+    bench.gate.shut(LIMITS, "it is being parked")
+    going_on = waiting(bench, record)
+    await bench.sky.advance(1.0)
+    bench.observatory.trouble = trouble
+    bench.gate.shut(LIMITS, f"it is being parked {trouble}")
+    await bench.sky.advance(1.0)
+    assert not going_on.done()
+    bench.gate.lift(LIMITS)
+    await bench.sky.advance(1.0)
+    assert await going_on
+    assert [said.partition(":")[0] for said in record.told] == (["unsafe", "clear"] if trouble else [])
 
 
 async def test_time_passes(bench: Any) -> None:

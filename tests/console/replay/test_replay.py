@@ -18,8 +18,8 @@ from console.replay.playing import replay_bundle
 from console.replay.record import Recording
 from console.replay.stillness import CountedJournal
 from console.replay.verdict import Sameness, Verdict
+from followup.limits import Limits
 from followup.names import RELAY
-from followup.safety import Limits
 from followup.story import Ended, Shown, Story
 from messaging.session import Envelope
 from messaging.transaction import Transaction

@@ -34,6 +34,12 @@ class Server:
         return SimpleNamespace(xml=ET.fromstring(text))  # noqa: S314 - our own
 
 
+@pytest.fixture(autouse=True)
+def took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer comes after 0.2 s."""
+    monkeypatch.setattr("messaging.xmpp.visit.time", SimpleNamespace(monotonic=iter((7.0, 7.2)).__next__))
+
+
 async def offset(said: str | None) -> tuple[timedelta, timedelta] | None:
     visit = Visit(cast("Stream", Server(said)))
     return await visit.clock_offset(cast("Any", SimpleNamespace(now=lambda: NOW)))
@@ -43,15 +49,15 @@ async def test_whole_seconds_are_told_to_half_a_second() -> None:
     found = await offset("<tzo>+00:00</tzo><utc>2026-11-22T03:04:12Z</utc>")
     assert found is not None
     ahead, sure = (part.total_seconds() for part in found)
-    assert ahead == pytest.approx(7.25, abs=0.05)
-    assert sure == pytest.approx(0.5, abs=0.05)
+    assert ahead == pytest.approx(12.0 + 0.5 - (5.25 + 0.1), abs=1e-5)
+    assert sure == pytest.approx(0.5 + 0.1, abs=1e-5)
 
 
 async def test_a_server_that_tells_fractions() -> None:
     found = await offset("<utc>2026-11-22T03:04:04.500000Z</utc>")
     assert found is not None
-    assert found[0].total_seconds() == pytest.approx(-0.75, abs=0.05)
-    assert found[1].total_seconds() < 0.05
+    assert found[0].total_seconds() == pytest.approx(4.5 - (5.25 + 0.1), abs=1e-5)
+    assert found[1].total_seconds() == pytest.approx(0.1, abs=1e-5)
 
 
 @pytest.mark.parametrize("said", [None, "", "<tzo>+00:00</tzo>"])

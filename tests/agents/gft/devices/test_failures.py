@@ -17,7 +17,8 @@ from agents.gft.indi import connection as link
 from deploy.indiserver import IndiServer
 from followup.devices import FrameType, RawFrame
 from followup.errors import DeviceError
-from followup.safety import Limits, weather_breaches
+from followup.limits import Limits
+from followup.safety import weather_breaches
 from tests.agents.gft.devices.conftest import (
     CAMERA,
     DOME,
@@ -79,6 +80,17 @@ async def dark(subject: Subject, exposure_s: float) -> RawFrame:
     )
 
 
+async def begun(subject: Subject, exposure_s: float) -> asyncio.Task[RawFrame]:
+    """Have it expose, and wait until the driver does."""
+    heard = subject.telescope.dome.device.connection.heard  # type: ignore[attr-defined]
+    before = heard[CAMERA, "CCD_EXPOSURE", "Busy"]
+    exposing = asyncio.ensure_future(dark(subject, exposure_s))
+    async with asyncio.timeout(30.0):
+        while heard[CAMERA, "CCD_EXPOSURE", "Busy"] == before:  # noqa: ASYNC110 - said by the driver
+            await asyncio.sleep(0.05)
+    return exposing
+
+
 async def test_a_stalled_camera_is_given_up_and_found_again(subject: Subject, server: IndiServer) -> None:
     assert await bias(subject)
     with stalled(server, "indi_simulator_ccd"), pytest.raises(DeviceError) as caught:
@@ -131,8 +143,7 @@ async def test_whatever_stalls_is_given_up_in_its_time_and_found_again(
 
 
 async def test_a_driver_that_dies_while_exposing(subject: Subject, server: IndiServer) -> None:
-    exposing = asyncio.ensure_future(dark(subject, 60.0))
-    await asyncio.sleep(1.0)
+    exposing = await begun(subject, 60.0)
     driver(server, "indi_simulator_ccd").send_signal(signal.SIGKILL)
     with pytest.raises(
         DeviceError, match=r"camera: '?CCD Simulator'? (has disconnected|is not connected)"
@@ -197,8 +208,7 @@ async def test_a_server_that_ends_and_comes_back(tmp_path: Path, monkeypatch: py
     await server.start()
     try:
         async with over_indi(server.port) as subject:
-            exposing = asyncio.ensure_future(dark(subject, 60.0))
-            await asyncio.sleep(1.0)
+            exposing = await begun(subject, 60.0)
             await server.stop()
             with pytest.raises(
                 DeviceError, match=r"camera: the connection to the INDI server at .* was lost"

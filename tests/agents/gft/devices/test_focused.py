@@ -60,6 +60,10 @@ def free(subject: Subject) -> Observatory:
     return observatory
 
 
+async def nobody_asks(_start: int) -> None:
+    """Stands in for the journal."""
+
+
 async def test_a_focus_run_ends_where_the_camera_is_sharpest(
     under_the_sky: Subject, masters: Masters
 ) -> None:
@@ -69,7 +73,15 @@ async def test_a_focus_run_ends_where_the_camera_is_sharpest(
     await observatory.point(under_the_sky.high)
     await focuser.move(IN_FOCUS + 6000)
     terms = FocusTerms(step=5000, points=5, exposure_s=1.0, backlash=500, filter="r")
-    run = FocusRun(observatory, focuser, terms=terms, masters=masters, instrument=INSTRUMENT)
+    run = FocusRun(
+        observatory,
+        focuser,
+        terms=terms,
+        masters=masters,
+        instrument=INSTRUMENT,
+        leaves=nobody_asks,
+        is_back=nobody_asks,
+    )
     result = await run.run("a test")
     assert result.problem == ""
     assert abs(result.position - IN_FOCUS) < 1000

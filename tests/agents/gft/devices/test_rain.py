@@ -16,7 +16,7 @@ from agents.gft.observatory import Observatory
 from agents.gft.safety import SafetyWatch
 from deploy.indiserver import IndiServer
 from followup.clock import WallClock
-from followup.safety import Limits
+from followup.limits import Limits
 from followup.site import Site
 from tests.agents.gft.devices.conftest import CAMERA, DOME, MOUNT, SITE, WEATHER, Subject, over_indi
 

@@ -90,6 +90,39 @@ async def test_a_hold_ends_a_drill_and_lets_none_begin(whole_world: World) -> No
         await drill.hold("a test")
 
 
+async def test_a_drill_that_is_broken_off_takes_its_campaign_along(whole_world: World) -> None:
+    world = whole_world
+    world.gft.hold("camera.expose", 1)
+    holding = asyncio.ensure_future(drill_at(world).hold("a test"))
+    await world.gft.told("camera.expose", 1)
+    [name] = world.gft.agent.campaigns
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+    assert holding.cancelled()
+    await until(lambda: not world.gft.agent.campaigns)
+    [stopped] = [e for e in await world.gft.entries(name) if e.what == What.STOPPED]
+    assert stopped.data == {"outcome": Outcome.ABORTED, "reason": "the drill was broken off"}
+    assert world.gft.commands.count("camera.expose") == 1
+
+
+async def test_a_drill_does_not_outlive_the_agent(whole_world: World) -> None:
+    world = whole_world
+    world.gft.hold("camera.expose", 1)
+    holding = asyncio.ensure_future(drill_at(world).hold("a test"))
+    await world.gft.told("camera.expose", 1)
+    [name] = world.gft.agent.campaigns
+    await world.gft.kill()
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+    await world.gft.start()
+    await until(lambda: not world.gft.agent.campaigns)
+    entries = await world.gft.entries(name)
+    [stopped] = [e for e in entries if e.what == What.STOPPED]
+    assert stopped.data == {"outcome": Outcome.ABORTED, "reason": "the agent ended during the drill"}
+    assert What.CLOSED in {e.what for e in entries}
+    assert world.gft.commands.count("camera.expose") == 1
+
+
 async def test_where_work_is_to_be_done_there_is_no_drill(whole_world: World) -> None:
     await whole_world.trigger(alert())
     await until(lambda: whole_world.gft.agent.campaigns)

@@ -10,11 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from agents.gft.focusing.duty import FOCUSED, FocusDuty, FocusRefusedError
+from agents.gft.focusing.duty import FocusDuty, FocusRefusedError
+from agents.gft.focusing.way_back import FOCUS_BACK, FOCUSED, FOCUSING
 from agents.gft.gate import HOLD, SAFETY
+from agents.gft.observatory import Observatory
 from followup.story import Ended, Story
 from simulators.focuser import IN_FOCUS
-from tests.agents.gft.focusing.test_run import MODEL, NO_MASTERS, TERMS, Night
+from tests.agents.gft.focusing.test_run import HIGH, MODEL, NO_MASTERS, TERMS, Night
 
 
 class Kept:
@@ -27,11 +29,21 @@ class Kept:
     async def write(self, work: Any) -> None:
         work(self)
 
+    async def read(self, look: Any) -> Any:
+        return look(self)
+
+    def entries(self, campaign: str) -> list[SimpleNamespace]:
+        return [SimpleNamespace(what=what, data=data) for name, what, data in self.notes if name == campaign]
+
     def note(self, campaign: str, what: str, data: Any, *, time: object) -> None:
         self.notes.append((campaign, what, data))
 
     def follow(self, story: Story) -> None:
         self.stories.append(story)
+
+    @property
+    def told(self) -> list[str]:
+        return [what for _, what, _ in self.notes]
 
     @property
     def ends(self) -> list[str]:
@@ -50,6 +62,10 @@ def kept() -> Kept:
 
 @pytest.fixture
 def duty(night: Night, kept: Kept) -> FocusDuty:
+    return duty_of(night, kept)
+
+
+def duty_of(night: Night, kept: Kept) -> FocusDuty:
     bench = SimpleNamespace(
         name="gft-spm",
         observatory=night.observatory,
@@ -74,7 +90,8 @@ async def test_as_the_night_begins_and_only_once(duty: FocusDuty, night: Night, 
         await night.clock.advance(1.0)
         await asyncio.sleep(0.001)
     assert kept.ends == ["Focused"]
-    [(telescope, what, data)] = kept.notes
+    (begun, (telescope, what, data)) = kept.notes
+    assert begun == ("gft-spm", FOCUSING, {"start": IN_FOCUS})
     assert (telescope, what, data["reason"]) == ("gft-spm", FOCUSED, "the night begins")
     assert data["problem"] == ""
     assert len(data["samples"]) == TERMS.points
@@ -122,6 +139,49 @@ async def test_a_burst_has_the_telescope_at_once(duty: FocusDuty, night: Night, 
     assert kept.ends == ["Broken off"]
     # Not at once again: there may be more to come.
     assert await duty.due() == ""
+
+
+async def test_the_next_process_puts_the_focuser_right(duty: FocusDuty, night: Night, kept: Kept) -> None:
+    start = IN_FOCUS + 300
+    await night.clock.finish(night.focuser.move(start))
+    running = asyncio.ensure_future(duty.by_hand("a test"))
+    while await night.focuser.position() == start:
+        await night.clock.advance(1.0)
+        await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.wait({running})
+    assert kept.told == [FOCUSING]
+    # Killed: another process has another observatory, and only the journal and the devices are the same.
+    night.observatory = Observatory(night.telescope, night.clock)
+    night.observatory.gate.lift(SAFETY)
+    await duty_of(night, kept).restore()
+    assert await night.focuser.position() != start, "nothing moves before it is needed"
+    await night.clock.finish(night.observatory.point(HIGH))
+    assert await night.focuser.position() == start
+    assert kept.told == [FOCUSING, FOCUS_BACK]
+    night.observatory = Observatory(night.telescope, night.clock)
+    again = duty_of(night, kept)
+    await again.restore()
+    assert night.observatory._to_put_right is None, "it is right"
+
+
+async def test_a_run_after_one_cut_short_begins_where_that_began(
+    duty: FocusDuty, night: Night, kept: Kept
+) -> None:
+    start = IN_FOCUS + 300
+    await night.clock.finish(night.focuser.move(start))
+    running = asyncio.ensure_future(duty.by_hand("a test"))
+    while await night.focuser.position() == start:
+        await night.clock.advance(1.0)
+        await asyncio.sleep(0.001)
+    night.observatory.gate.shut(HOLD, "a person on the roof")
+    with pytest.raises(FocusRefusedError):
+        await running
+    assert night.observatory.pointed_at is not None
+    night.observatory.gate.lift(HOLD)
+    await night.clock.finish(duty.by_hand("a test"))
+    assert kept.told == [FOCUSING, FOCUS_BACK, FOCUSING, FOCUSED]
+    assert kept.notes[2][2] == {"start": start}
 
 
 async def test_a_hold_ends_a_run(duty: FocusDuty, night: Night) -> None:

@@ -42,6 +42,7 @@ class Night:
         self.telescope: Telescope = simulated_telescope(MODEL, folder / "sky.json", clock=self.clock)
         self.observatory = Observatory(self.telescope, self.clock)
         self.observatory.gate.lift(SAFETY)
+        self.told: list[tuple[str, int]] = []
 
     @property
     def focuser(self) -> Focuser:
@@ -50,8 +51,22 @@ class Night:
 
     def run(self, terms: FocusTerms = TERMS) -> FocusRun:
         return FocusRun(
-            self.observatory, self.focuser, terms=terms, masters=NO_MASTERS, instrument=MODEL.instrument
+            self.observatory,
+            self.focuser,
+            terms=terms,
+            masters=NO_MASTERS,
+            instrument=MODEL.instrument,
+            leaves=self._leaves,
+            is_back=self._is_back,
         )
+
+    async def _leaves(self, start: int) -> None:
+        assert await self.focuser.position() == start, "told before anything moves"
+        self.told.append(("leaves", start))
+
+    async def _is_back(self, start: int) -> None:
+        assert await self.focuser.position() == start
+        self.told.append(("is back", start))
 
 
 @pytest.fixture
@@ -93,6 +108,7 @@ async def test_no_stars_no_focus_and_it_stays_where_it_was(night: Night) -> None
     result = await night.clock.finish(night.run().run("a test"))
     assert result.problem.startswith("too few stars: 0 of 7 positions show 5 or more")
     assert await night.focuser.position() == IN_FOCUS
+    assert night.told == [("leaves", IN_FOCUS), ("is back", IN_FOCUS)]
 
 
 async def test_at_the_end_of_its_way_there_is_no_run(night: Night) -> None:
@@ -109,8 +125,10 @@ async def test_who_stops_it_gets_the_telescope_at_once_and_the_focus_as_it_was(n
     await asyncio.wait({running})
     assert running.cancelled()
     assert await night.focuser.position() != IN_FOCUS
+    assert night.told == [("leaves", IN_FOCUS)]
     await night.clock.finish(night.observatory.expose(exposure_s=5.0, filter_name="r"))
     assert await night.focuser.position() == IN_FOCUS
+    assert night.told == [("leaves", IN_FOCUS), ("is back", IN_FOCUS)]
 
 
 async def test_a_gate_that_shuts_ends_it_and_nothing_moves_any_more(night: Night) -> None:
