@@ -44,7 +44,7 @@ class Tolerance:
     place_arcsec
         The counterpart, beside its error.
     airmass
-        Of planned tasks.
+        Of planned tasks, and of the first epoch that a receipt names.
     files
         Whether datasets must have as many files: not when nothing is drawn.
     """
@@ -277,12 +277,15 @@ def _facts(
 ) -> Iterator[Difference]:
     yield from _same(what, sorted(then), sorted(now))
     for name in sorted(then.keys() & now.keys()):
+        fact = f"{what}: {name}"
         try:
-            times = datetime.fromisoformat(then[name]), datetime.fromisoformat(now[name])
+            if name == "airmass":
+                yield from _number(fact, float(then[name]), float(now[name]), tolerance.airmass)
+            else:
+                times = datetime.fromisoformat(then[name]), datetime.fromisoformat(now[name])
+                yield from _time(fact, *times, tolerance.time_s)
         except ValueError:
-            yield from _text(f"{what}: {name}", then[name], now[name])
-        else:
-            yield from _time(f"{what}: {name}", *times, tolerance.time_s)
+            yield from _text(fact, then[name], now[name])
 
 
 def _spelt(point: PhotometryPoint) -> str:

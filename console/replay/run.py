@@ -33,6 +33,7 @@ _AFTER = timedelta(hours=6)
 """So much later than the record's end (sky time) a replay is given up."""
 _PATIENCE_S = 300.0
 _POLL_S = 0.1
+_LOOK_S = 0.001
 _TICK_S = 30.0
 """The sky's clock jumps no farther than this."""
 
@@ -103,23 +104,46 @@ async def _replay(recording: Recording, state: State, *, speed: float | None, st
     if speed is not None:
         wall = WallClock()
         sky = SkyClock(sky_epoch=start, wall_epoch=wall.now(), rate=speed, wall=wall)
-    async with staged(recording, state, sky=sky, strategies=strategies) as stage:
-        if isinstance(sky, SkyClock):
-            sky.set(start, sky.wall.now())  # the start took its time
-        stage.others.start()
-        ended = await (_run_down(stage, recording, sky) if speed else _jump_on(stage, recording, jumping))
-        reduction_s = await stage.bench.reduce(time.thread_time)
-        files, damaged = await asyncio.to_thread(_uploaded, stage)
-        return Replayed(
-            heard=tuple(stage.others.heard),
-            complaints=tuple(stage.others.complaints),
-            files=files,
-            damaged=damaged,
-            decisions=await asyncio.to_thread(_decisions, stage, recording),
-            ended=ended,
-            reduction_s=reduction_s,
-            wall_s=time.monotonic() - began,
-        )
+    running_out: asyncio.Task[None] | None = None
+    try:
+        async with staged(recording, state, sky=sky, strategies=strategies) as stage:
+            if isinstance(sky, SkyClock):
+                sky.set(start, sky.wall.now())  # the start took its time
+            stage.others.start()
+            try:
+                ended = await (
+                    _run_down(stage, recording, sky) if speed else _jump_on(stage, recording, jumping)
+                )
+                return await _replayed(stage, recording, ended=ended, began=began)
+            finally:
+                # Who ends makes the telescope safe first, which takes its time by the sky's clock.
+                running_out = asyncio.create_task(_run_out(jumping))
+    finally:
+        if running_out is not None:
+            running_out.cancel()
+            await asyncio.gather(running_out, return_exceptions=True)
+
+
+async def _replayed(stage: Stage, recording: Recording, *, ended: bool, began: float) -> Replayed:
+    reduction_s = await stage.bench.reduce(time.thread_time)
+    files, damaged = await asyncio.to_thread(_uploaded, stage)
+    return Replayed(
+        heard=tuple(stage.others.heard),
+        complaints=tuple(stage.others.complaints),
+        files=files,
+        damaged=damaged,
+        decisions=await asyncio.to_thread(_decisions, stage, recording),
+        ended=ended,
+        reduction_s=reduction_s,
+        wall_s=time.monotonic() - began,
+    )
+
+
+async def _run_out(sky: JumpingClock) -> None:
+    """Have the clock jump for whoever still waits for it."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        sky.jump()
 
 
 def _over(stage: Stage) -> bool:

@@ -49,6 +49,7 @@ PLAN = Status(
     tasks=(PlannedTask(task="t1", start=T, filters=("r", "g"), exposure_s=20.0, count=2, airmass=1.2),),
     details={"strategy": "prompt"},
 )
+AT = {"airmass": "2.27"}
 UPLOAD = Upload(
     dataset="t1",
     state=UploadState.COMPLETED,
@@ -81,6 +82,7 @@ def test_the_same_is_the_same(content: Content) -> None:
         (CURVE, replace(CURVE, points=(*CURVE.points[:3], point(900.0, 20.05, None)))),
         (CURVE, replace(CURVE, source=SkyPosition(ra_deg=95.0001, dec_deg=40.0))),
         (PLAN, replace(PLAN, tasks=(replace(PLAN.tasks[0], start=T + timedelta(seconds=40)),))),
+        (replace(PLAN, details=AT), replace(PLAN, details={"airmass": "2.28"})),
         (CLOSING, replace(CLOSING, details={"datasets": "logs t1", "first_command_at": "2026-11-22"})),
     ],
 )
@@ -104,6 +106,8 @@ def test_what_may_differ(then: Content, now: Content) -> None:
         (PLAN, replace(PLAN, tasks=(replace(PLAN.tasks[0], exposure_s=30.0),)), "t1: exposure_s"),
         (PLAN, replace(PLAN, tasks=(replace(PLAN.tasks[0], start=T + timedelta(hours=1)),)), "t1: start"),
         (PLAN, replace(PLAN, details={"strategy": "faint"}), "details: strategy"),
+        (replace(PLAN, details=AT), replace(PLAN, details={"airmass": "2.5"}), "details: airmass"),
+        (replace(PLAN, details=AT), replace(PLAN, details={"airmass": "low"}), "details: airmass"),
         (UPLOAD, replace(UPLOAD, manifest=replace(UPLOAD.manifest, files=5)), "files"),
         (CLOSING, replace(CLOSING, outcome=Outcome.ABORTED), "outcome"),
         (CLOSING, replace(CLOSING, tasks=()), "tasks"),

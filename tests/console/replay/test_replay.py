@@ -14,6 +14,7 @@ import pytest
 
 from agents.gft.reduction.field import FieldReduction
 from console.replay import stage
+from console.replay.devices import PlayedMount
 from console.replay.playing import replay_bundle
 from console.replay.record import Recording
 from console.replay.stillness import CountedJournal
@@ -101,6 +102,19 @@ def test_a_strategy_that_skips_an_epoch(tmp_path: Path) -> None:
     assert "tasks" in found["closing"]
     missing = {line.what for line in verdict.lines if line.sameness is Sameness.MISSING}
     assert {"dataset t2", "upload t2 completed attempt 1", "result light-curve t2"} <= missing
+
+
+def test_a_telescope_that_parks_at_the_end_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mount takes its time by the sky's clock, for which nobody else waits any more."""
+    parked = []
+
+    async def slowly(self: PlayedMount) -> None:
+        await self._clock.sleep(600.0)
+        parked.append(self._clock.now())
+
+    monkeypatch.setattr(PlayedMount, "park", slowly)
+    replay_bundle(LIGHT)
+    assert parked
 
 
 def test_weather_that_turned_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
