@@ -343,6 +343,7 @@ class Process:
         self.journal: MortalJournal
         self.session: MemorySession
         self.courier: Courier
+        self._starting: asyncio.Task[None] | None = None
 
     @property
     def sky(self) -> Clock:
@@ -391,6 +392,10 @@ class Process:
         self.journal.die("a signal")
         self.session.break_off()
         self.journal.buried.set()
+        if self._starting is not None:
+            # What reads the journal now fails: it was buried.
+            await asyncio.wait({self._starting}, timeout=1.0)
+            self._starting.cancel()
         tasks = self.abandon()
         for task in tasks:
             task.cancel()
@@ -525,6 +530,15 @@ class Gft(Process):
     async def start(self, fuse: Fuse = SAFE) -> None:
         self.open(self._make, fuse)
         self.bench.wake = self.courier.wake
+        # What it takes up may kill it before it has begun with all.
+        self._starting = asyncio.create_task(self._start())
+        dying = asyncio.create_task(self.journal.died.wait())
+        await asyncio.wait({self._starting, dying}, return_when=asyncio.FIRST_COMPLETED)
+        dying.cancel()
+        if self._starting.done():
+            self._starting.result()
+
+    async def _start(self) -> None:
         await self.agent.start()
         await self.courier.start()
 

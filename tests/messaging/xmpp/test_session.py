@@ -245,10 +245,11 @@ async def test_a_topic_that_is_made_later_is_subscribed_to_then(site: Site) -> N
     await until(lambda: csc.session._topics._subscribed[topic])
     await relay.session.publish(topic, envelope(b"after it was made again"))
     await csc.received(2)
-    assert csc.raws == [b"before the subscription", b"after it was made again"]
+    # What comes while it asks for what it missed may come twice: the journal knows.
+    assert list(dict.fromkeys(csc.raws)) == [b"before the subscription", b"after it was made again"]
     csc.session.remove_topic(topic)
     await relay.session.publish(topic, envelope(b"no longer wanted"))
-    assert "did not subscribe" in (await csc.received(3))[2].problem
+    await until(lambda: "did not subscribe" in csc.arrivals[-1].problem)
     await delete_topic(relay.session, "gft-y")
 
 
