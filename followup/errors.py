@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from voevent.packet import SkyPosition
+
 
 class FollowupError(Exception):
     """Base class: `str()` is one line for the operator, `hint` what to do about it."""
@@ -26,3 +31,13 @@ class DeviceError(FollowupError):
 
 class SlewRefusedError(DeviceError):
     """The mount will not point there."""
+
+    @classmethod
+    def too_low(cls, target: SkyPosition, *, altitude_deg: float, lowest_deg: float) -> SlewRefusedError:
+        """Return that of a target below the lowest altitude that is allowed there."""
+        return cls(
+            "mount",
+            f"{target.ra_deg:.4f} {target.dec_deg:+.4f} is at altitude {altitude_deg:.1f} deg, "
+            f"below the limit of {lowest_deg:.1f} deg",
+            hint="wait until it has risen",
+        )

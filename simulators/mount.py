@@ -66,12 +66,7 @@ class SimulatedMount:
         """
         altitude, lowest = self._altitude_and_limit(target)
         if altitude < lowest:
-            raise SlewRefusedError(
-                "mount",
-                f"{target.ra_deg:.4f} {target.dec_deg:+.4f} is at altitude {altitude:.1f} deg, "
-                f"below the limit of {lowest:.1f} deg",
-                hint="wait until it has risen",
-            )
+            raise SlewRefusedError.too_low(target, altitude_deg=altitude, lowest_deg=lowest)
         await self._move(SkyPosition(ra_deg=target.ra_deg, dec_deg=target.dec_deg))
         error = self._model.mechanics.pointing_error_arcsec
         self._landed_off_arcsec = (self._rng.normal(0.0, error), self._rng.normal(0.0, error))

@@ -149,17 +149,7 @@ class PlayedReduction(FieldReduction):
         self._into.mkdir(parents=True, exist_ok=True)
         path = self._into / found.name
         path.write_bytes(b"")
-        return ReducedFrame(
-            path=path,
-            task=task,
-            number=number,
-            filter=raw.filter,
-            start=raw.date_obs,
-            exposure_s=raw.exposure_s,
-            wcs=None,
-            shape=None,
-            zero=None,
-        )
+        return ReducedFrame.unmeasured(raw, path=path, task=task, number=number)
 
     def photometry(self, task: str, filter_name: str) -> list[PhotometryPoint]:
         """Give what was measured of a task through a filter."""

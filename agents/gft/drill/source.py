@@ -122,10 +122,7 @@ def with_source(raw: RawFrame, source: FadingSource, optics: Optics) -> tuple[Ra
     """Draw the source on a frame (blocking); the frame as it is, and why, when that cannot be done."""
     instrument, masters = optics.instrument, optics.masters
     pixels, mask, _ = calibrate(raw, masters, instrument)
-    blank = ReducedFrame(
-        path=Path("drill"), task="", number=0, filter=raw.filter, start=raw.date_obs,
-        exposure_s=raw.exposure_s, wcs=None, shape=None, zero=None,
-    )  # fmt: skip
+    blank = ReducedFrame.unmeasured(raw, path=Path("drill"), task="", number=0)
 
     def stars(pointing: SkyPosition) -> ReferenceStars:
         side_px = math.hypot(instrument.width_px, instrument.height_px)

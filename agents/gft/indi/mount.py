@@ -199,12 +199,7 @@ class IndiMount:
         altitude, azimuth = altitude_azimuth_deg(apparent(target, now), self._site, now)
         lowest = float(horizon_deg(self._site, np.array([azimuth]))[0])
         if altitude < lowest:
-            raise SlewRefusedError(
-                "mount",
-                f"{target.ra_deg:.4f} {target.dec_deg:+.4f} is at altitude {altitude:.1f} deg, "
-                f"below the limit of {lowest:.1f} deg",
-                hint="wait until it has risen",
-            )
+            raise SlewRefusedError.too_low(target, altitude_deg=altitude, lowest_deg=lowest)
 
     @property
     def _parked(self) -> bool:

@@ -119,17 +119,8 @@ class FieldReduction:
             When the frame does not come from this detector.
         """
         pixels, mask, history = calibrate(raw, self._masters, self._instrument)
-        frame = ReducedFrame(
-            path=self._folder / f"{self._trigger.burst}_{task}_{raw.filter}_{number:03d}.fits",
-            task=task,
-            number=number,
-            filter=raw.filter,
-            start=raw.date_obs,
-            exposure_s=raw.exposure_s,
-            wcs=None,
-            shape=None,
-            zero=None,
-        )
+        path = self._folder / f"{self._trigger.burst}_{task}_{raw.filter}_{number:03d}.fits"
+        frame = ReducedFrame.unmeasured(raw, path=path, task=task, number=number)
         outcome = measure_exposure(
             frame,
             raw,

@@ -26,6 +26,7 @@ from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.image import Shape, SkyImage, ZeroPoint
 from agents.gft.reduction.profile import StarProfile
 from agents.gft.reduction.store import open_verified, write_atomically
+from followup.devices import RawFrame
 from voevent.packet import SkyPosition
 
 _RESERVED = re.compile(
@@ -72,6 +73,21 @@ class ReducedFrame:
     noise_factor: float = 1.0
     limit_mag: float = math.nan
     problem: str = ""
+
+    @classmethod
+    def unmeasured(cls, raw: RawFrame, *, path: Path, task: str, number: int) -> ReducedFrame:
+        """Return what is known of a frame before anything on it is measured."""
+        return cls(
+            path=path,
+            task=task,
+            number=number,
+            filter=raw.filter,
+            start=raw.date_obs,
+            exposure_s=raw.exposure_s,
+            wcs=None,
+            shape=None,
+            zero=None,
+        )
 
     @property
     def mid(self) -> datetime:
