@@ -35,7 +35,7 @@ def demo(
         typer.Option(
             min=1.0,
             max=2000.0,
-            help="How many times faster sky time runs: 160 by default, 1 with INDI devices.",
+            help="How many times faster sky time runs: 200 by default, 1 with INDI devices.",
             show_default=False,
         ),
     ] = None,
@@ -89,7 +89,7 @@ def demo(
         settings = DemoSettings(
             state=state_of(folder),
             seed=seed,
-            rate=time_scale or (1.0 if over_indi else 160.0),
+            rate=time_scale or (1.0 if over_indi else 200.0),
             telescopes=tuple(name.strip() for name in telescopes.split(",") if name.strip()),
             packet=packet,
             bursts=bursts,
