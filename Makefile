@@ -22,7 +22,7 @@ demo: .venv/run.stamp ## a simulated burst, followed up end to end
 	@.venv/bin/followup demo $(ARGS)
 
 test: .venv/dev.stamp ## all tests, with real servers
-	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)   # most tests wait for servers more than they compute
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)   # most tests wait for servers more than they compute
 
 check: .venv/dev.stamp ## formatting, lint, types, import rules
 	@.venv/bin/ruff format --check .

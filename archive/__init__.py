@@ -4,7 +4,10 @@ Here live the tables and their migrations, the ingest of packets, the file store
 archive asks nobody for the time and sends nothing anywhere.
 """
 
-from archive.archive import Archive
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from archive.errors import (
     ArchiveAbsentError,
     ArchiveError,
@@ -19,6 +22,9 @@ from archive.errors import (
     UnstorableError,
 )
 from archive.records import Cone, Direction
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
 
 __all__ = [
     "Archive",
@@ -36,3 +42,12 @@ __all__ = [
     "UnknownCampaignError",
     "UnstorableError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load SQLAlchemy and Alembic, which takes half a second, for those only who open an archive."""
+    if name != "Archive":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from archive.archive import Archive  # noqa: PLC0415
+
+    return Archive

@@ -29,7 +29,7 @@ from console.children import AgentProcess
 from console.control import ask
 from console.indi_stage import raise_curtain, site_settings
 from console.servers import Servers, embedded, free_port
-from console.state import State, archive_files, archive_url
+from console.state import State, archive_files, archive_url, replace_file
 from followup.clock import SkyClock, WallClock
 from followup.names import CSC, RELAY
 from simulators.sites import known_telescope
@@ -41,6 +41,7 @@ RECEIPT_GOAL_MS = 100.0
 COMMAND_GOAL_MS = 200.0
 
 _TELESCOPE = "gft-spm"
+_STRATEGIES = "strategies.toml"
 _SEED = 1
 _RATE = 20.0
 """The agent takes its calibration frames first, some minutes of sky time."""
@@ -114,11 +115,21 @@ async def _conditions(stage: Stage) -> dict[str, list[str]]:
 
 
 @contextlib.asynccontextmanager
-async def running(state: State, *, over_indi: bool = False) -> AsyncIterator[Stage]:
-    """Run the servers, the science centre, the relay and the telescope; over INDI in real time."""
+async def running(
+    state: State, *, over_indi: bool = False, rate: float = _RATE, strategies: str = ""
+) -> AsyncIterator[Stage]:
+    """Run the servers, the science centre, the relay and the telescope; over INDI in real time.
+
+    Parameters
+    ----------
+    rate
+        How fast the sky's clock runs.
+    strategies
+        Those that the telescope follows instead of the usual ones.
+    """
     wall = WallClock()
     start = simulation.play(_SEED, [_TELESCOPE], bursts=1).start
-    rate = 1.0 if over_indi else _RATE
+    rate = 1.0 if over_indi else rate
     clock = SkyClock(sky_epoch=start, wall_epoch=wall.now(), rate=rate, wall=wall)
     sky = {"sky_epoch": clock.sky_epoch, "wall_epoch": clock.wall_epoch, "rate": clock.rate}
     async with embedded(state) as servers, contextlib.AsyncExitStack() as stack:
@@ -131,6 +142,9 @@ async def running(state: State, *, over_indi: bool = False) -> AsyncIterator[Sta
             stack.push_async_callback(indi.stop)
             content = site_settings(known_telescope(_TELESCOPE), indi.port)
         content |= {"prefect": prefect, "sky": sky}
+        if strategies:
+            content["strategies_file"] = _STRATEGIES
+            replace_file(state.telescope(_TELESCOPE) / _STRATEGIES, strategies)
         enrolment.install_enrolment(enrolled, state.telescope(_TELESCOPE), content)
         simulation.write_sky(state.telescope(_TELESCOPE), simulation.empty_sky(_SEED))
         commands = {RELAY: ("relay", "run"), CSC: ("csc", "run"), _TELESCOPE: ("gft", "run", _TELESCOPE)}

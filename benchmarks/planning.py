@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.table import row
 from followup.almanac import Almanac
+from followup.limits import Limits
 from followup.plan import ALMANAC_AHEAD, first_answer, make_plan
 from followup.strategy import default_strategies
 from simulators.sites import known_telescope
@@ -42,6 +43,7 @@ def run() -> list[dict[str, Any]]:
             strategies=strategies,
             instrument=telescope.instrument,
             almanac=almanac,
+            limits=Limits(),
             now=_NOW,
         )
         plan = partial(
@@ -50,6 +52,7 @@ def run() -> list[dict[str, Any]]:
             campaign=f"sb26112201.{_TELESCOPE}",
             strategies=strategies,
             site=telescope.site,
+            limits=Limits(),
             instrument=telescope.instrument,
             now=_NOW,
         )

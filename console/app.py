@@ -24,6 +24,7 @@ from console.commands.faults import faults
 from console.commands.focus import focus
 from console.commands.planning import plan
 from console.commands.replay import replay
+from console.commands.serve_replays import serve_replays
 from console.commands.telescope_status import telescope_status
 from console.commands.watchdog import watchdog
 
@@ -75,6 +76,7 @@ centre.register(app, panel=_OBSERVE)
 app.add_typer(archive_commands.archive, name="archive", rich_help_panel=_OBSERVE)
 bundle_commands.register(app, panel=_OBSERVE)
 app.command("replay", rich_help_panel=_TEST)(replay)
+app.command("serve-replays", rich_help_panel=_TEST)(serve_replays)
 set_aside.register(packet_commands.packet)
 app.add_typer(packet_commands.packet, name="packet", rich_help_panel=_OBSERVE)
 

@@ -89,7 +89,11 @@ async def dry_plan(folder: Path, alert: Packet, at: datetime | None) -> DryPlan:
     # All is planned for one moment, however long it takes.
     clock: Clock = _At(at or config.clock().now())
     planner = Planner(
-        site=site, instrument=instrument, strategies=load_strategies(rules, source=source), clock=clock
+        site=site,
+        limits=config.safety,
+        instrument=instrument,
+        strategies=load_strategies(rules, source=source),
+        clock=clock,
     )
     trigger = _trigger(alert, config.name)
     answer = await planner.answer(trigger)

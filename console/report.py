@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from archive.archive import Archive
 from archive.records import CampaignRecord, FileRecord, LedgerEntry
 from voevent.kinds import Outcome, PhotometryPoint
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
 
 
 class Truth(Protocol):

@@ -14,6 +14,7 @@ from agents.gft.keeping import Keeping, Terms
 from agents.gft.logbook import Logbook, logged
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
+from agents.gft.reduction.field import FieldReduction
 from agents.gft.service import TelescopeAgent
 from console import settings
 from console.agent import Site, open_site, serve
@@ -62,7 +63,11 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
             logged(telescope, logbook), site.sky, park_before_closing=config.safety.park_before_closing
         )
         planner = Planner(
-            site=equipment.site, instrument=equipment.instrument, strategies=strategies, clock=site.sky
+            site=equipment.site,
+            limits=config.safety,
+            instrument=equipment.instrument,
+            strategies=strategies,
+            clock=site.sky,
         )
         bench = Bench(
             name=config.name,
@@ -82,6 +87,7 @@ async def _serve(site: Site, folder: Path, config: settings.TelescopeSettings) -
             sky=site.sky,
             wall=site.wall,
             acquisition_s=config.acquisition_s,
+            reduction=FieldReduction,
             limits=config.safety,
             run=agent_lock(folder).parent,
             watchdog=lambda: watched(folder) if config.devices == "indi" else None,

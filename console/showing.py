@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from archive.archive import Archive
 from archive.records import CampaignRecord, LedgerEntry
 from console.screen import NARROW, listing, name_column, number_column
 from followup.names import RELAY
 from voevent.kinds import Decided, Kind, PhotometryPoint, ReceiptOutcome, Status, StatusState
 from voevent.parse import parse
 from voevent.read import read
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
 
 _STYLES = {
     ReceiptOutcome.ACCEPTED: "green",

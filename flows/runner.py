@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.book import Book
 from followup.clock import Clock
-from followup.steering import Held, TriggerForm
+from followup.steering import Held, ReplayDesk, TriggerForm
 from followup.story import Story
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ class PrefectRunner:
         """Serve the form for triggers from now on. Called in the agent's loop."""
         self._keep_beside(partial(self._keep_form, desk, asyncio.get_running_loop()))
 
+    def serve_replays(self, desk: ReplayDesk) -> None:
+        """Serve replays, on order and by schedule, from now on."""
+        self._keep_beside(partial(self._keep_replays, desk))
+
     async def settle(self, timeout_s: float) -> None:
         """Wait until all stories begun so far are shown to their end, at most so long.
 
@@ -141,6 +145,12 @@ class PrefectRunner:
         from flows.form import Form  # noqa: PLC0415 - the same
 
         await Form(self._site, desk, agent).keep(stage.there)
+
+    async def _keep_replays(self, desk: ReplayDesk) -> None:
+        stage = await self._stage
+        from flows.replays import Replays  # noqa: PLC0415 - the same
+
+        await Replays(self._site, desk).keep(stage.there)
 
     async def _settle(self, timeout_s: float) -> None:
         await (await self._stage).settle(timeout_s)

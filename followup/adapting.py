@@ -147,6 +147,9 @@ def adapted(
     depth = outlook.depths[name]
     t_s = (start + timedelta(seconds=series.total_s / 2.0) - trigger_time).total_seconds()
     expected = _expected(outlook, name, t_s)
+    if expected is None and not any(point.filter == name for point in outlook.points):
+        # Neither found nor excluded: it may have been too bright to be measured.
+        return series, None
     values = {
         "filter": name,
         "t_h": f"{t_s / 3600:.2f}",

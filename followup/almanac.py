@@ -19,6 +19,7 @@ from astropy.coordinates.erfa_astrom import erfa_astrom
 from astropy.time import Time
 from numpy.typing import NDArray
 
+from followup.limits import Limits
 from followup.offline import astroplan
 from followup.site import Site
 from followup.visibility import Floats, Visibility, instant, location_of, separation_deg
@@ -85,7 +86,9 @@ class Almanac:
         return bool(inside and (start + ahead).timestamp() <= self.unix_s[-1])
 
 
-def fast_visibility(position: SkyPosition, almanac: Almanac, *, start: datetime, end: datetime) -> Visibility:
+def fast_visibility(
+    position: SkyPosition, almanac: Almanac, limits: Limits, *, start: datetime, end: datetime
+) -> Visibility:
     """Look a target's visibility up. Takes about a millisecond for a day.
 
     Parameters
@@ -113,6 +116,7 @@ def fast_visibility(position: SkyPosition, almanac: Almanac, *, start: datetime,
     moon_altitude_deg = almanac.moon_altitude_deg[part]
     return Visibility(
         site=almanac.site,
+        limits=limits,
         start=start,
         unix_s=almanac.unix_s[part],
         altitude_deg=altitude_deg,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from followup.visibility import Flags, Visibility, instant
+from followup.visibility import Flags, Visibility, altitude_of_airmass_deg, instant
 
 
 def obstacle(visibility: Visibility) -> str:
@@ -20,7 +20,9 @@ def obstacle(visibility: Visibility) -> str:
         return _never_dark(visibility, hours)
     if not (up & dark).any():
         return _daylight_only(visibility)
-    return _moon(visibility, up & dark & ~visibility.moon_clear, hours)
+    if not (up & dark & visibility.in_reach).any():
+        return _out_of_reach(visibility, up & dark, hours)
+    return _moon(visibility, up & dark & visibility.in_reach & ~visibility.moon_clear, hours)
 
 
 def clock_text(unix_s: float) -> str:
@@ -29,12 +31,12 @@ def clock_text(unix_s: float) -> str:
 
 
 def _never_up(visibility: Visibility, hours: str) -> str:
-    altitude_deg, lowest_deg = visibility.altitude_deg, visibility.site.min_altitude_deg
+    altitude_deg, lowest_deg = visibility.altitude_deg, _lowest_deg(visibility)
     best = int(np.argmax(altitude_deg))
     highest = f"highest {altitude_deg[best]:.1f} deg at {clock_text(visibility.unix_s[best])}"
     if altitude_deg[best] >= lowest_deg:
         return f"never above the local horizon in {hours} ({highest})"
-    return f"never above {lowest_deg:g} deg in {hours} ({highest})"
+    return f"never above {lowest_deg:.3g} deg in {hours} ({highest})"
 
 
 def _never_dark(visibility: Visibility, hours: str) -> str:
@@ -45,7 +47,7 @@ def _never_dark(visibility: Visibility, hours: str) -> str:
 
 def _daylight_only(visibility: Visibility) -> str:
     times, up, dark = visibility.unix_s, visibility.up, visibility.dark
-    low = f"{visibility.site.min_altitude_deg:g} deg"
+    low = f"{_lowest_deg(visibility):.3g} deg"
     sun = f"Sun above {visibility.site.max_sun_altitude_deg:g} deg"
     dusk = int(np.flatnonzero(dark)[0])
     dawn = dusk + _run(dark[dusk:])
@@ -58,6 +60,19 @@ def _daylight_only(visibility: Visibility) -> str:
     return f"{sun} from {clock_text(times[dawn])}, target {rises}"
 
 
+def _out_of_reach(visibility: Visibility, observable: Flags, hours: str) -> str:
+    limits = visibility.limits
+    altitude_deg = visibility.altitude_deg[observable]
+    apart_h = np.abs(visibility.hour_angle_h[observable])
+    return (
+        f"never within the mount's limits when up in the dark in {hours}: "
+        f"altitude {altitude_deg.min():.0f} to {altitude_deg.max():.0f} deg "
+        f"(at most {limits.max_altitude_deg:g}), "
+        f"{apart_h.min():.1f} to {apart_h.max():.1f} h from the meridian "
+        f"(at most {limits.max_hour_angle_h:g})"
+    )
+
+
 def _moon(visibility: Visibility, near: Flags, hours: str) -> str:
     if not near.any():
         return f"observable for an instant only in {hours}"
@@ -66,6 +81,11 @@ def _moon(visibility: Visibility, near: Flags, hours: str) -> str:
         f"{nearest:.1f} deg from the Moon when up in the dark in {hours} "
         f"(at least {visibility.site.min_moon_separation_deg:g} deg are wanted)"
     )
+
+
+def _lowest_deg(visibility: Visibility) -> float:
+    # without the local horizon
+    return max(visibility.site.min_altitude_deg, altitude_of_airmass_deg(visibility.limits.max_airmass))
 
 
 def _run(flags: Flags) -> int:

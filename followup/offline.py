@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from astropy.utils import iers
 
+from followup.earth_orientation import earth_orientation
+
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None
+iers.earth_orientation_table.set(earth_orientation())
 
 import astroplan  # noqa: E402  (it opens the Earth orientation table while it is imported: settings first)
 

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from followup.almanac import Almanac, fast_visibility
 from followup.decision import Decision
+from followup.limits import Limits
 from followup.obstacle import obstacle
 from followup.progress import NOTHING_YET, SoFar
 from followup.schedule import BEGUN_BEFORE, Task, schedule
@@ -159,7 +160,13 @@ class Plan:
 
 
 def first_answer(
-    trigger: Trigger, *, strategies: Strategies, instrument: Instrument, almanac: Almanac, now: datetime
+    trigger: Trigger,
+    *,
+    strategies: Strategies,
+    instrument: Instrument,
+    almanac: Almanac,
+    limits: Limits,
+    now: datetime,
 ) -> Acceptance:
     """Accept or refuse a trigger, from tables: takes milliseconds.
 
@@ -182,7 +189,7 @@ def first_answer(
         return _refusal("", chosen.refusal, chosen.decisions)
     strategy = chosen.strategy
     start, end = _span(trigger, strategy, now)
-    visibility = fast_visibility(position, almanac, start=start, end=end)
+    visibility = fast_visibility(position, almanac, limits, start=start, end=end)
     tasks, reason, decisions = _tasks(trigger, strategy, visibility, instrument=instrument, now=now)
     if not tasks:
         return _refusal(strategy.name, reason, chosen.decisions + decisions)
@@ -207,6 +214,7 @@ def make_plan(
     campaign: str,
     strategies: Strategies,
     site: Site,
+    limits: Limits,
     instrument: Instrument,
     now: datetime,
     so_far: SoFar = NOTHING_YET,
@@ -229,7 +237,7 @@ def make_plan(
     if chosen.strategy is not None and position is not None:
         strategy_name = chosen.strategy.name
         start, end = _span(trigger, chosen.strategy, now)
-        visibility = observe_visibility(position, site, start=start, end=end)
+        visibility = observe_visibility(position, site, limits, start=start, end=end)
         tasks, reason, decisions = _tasks(
             trigger, chosen.strategy, visibility, instrument=instrument, now=now, so_far=so_far
         )
@@ -248,7 +256,9 @@ def make_plan(
     )
 
 
-def night_of(trigger: Trigger, plan: Plan, *, strategies: Strategies, site: Site) -> Visibility | None:
+def night_of(
+    trigger: Trigger, plan: Plan, *, strategies: Strategies, site: Site, limits: Limits
+) -> Visibility | None:
     """Work out again when a plan's target can be seen: a journal keeps the plan without it (blocking).
 
     None when the strategy is unknown (any more), or the trigger gives no position.
@@ -257,7 +267,7 @@ def night_of(trigger: Trigger, plan: Plan, *, strategies: Strategies, site: Site
     if strategy is None or trigger.position is None:
         return None
     start, end = _span(trigger, strategy, trigger.trigger_time)
-    return observe_visibility(trigger.position, site, start=start, end=end)
+    return observe_visibility(trigger.position, site, limits, start=start, end=end)
 
 
 def _choose(
@@ -291,7 +301,7 @@ def _tasks(
     so_far: SoFar = NOTHING_YET,
 ) -> tuple[tuple[Task, ...], str, tuple[Decision, ...]]:
     if reason := obstacle(visibility):
-        return (), reason, (Decision(rule="visibility", text=reason, values=_site_limits(visibility.site)),)
+        return (), reason, (Decision(rule="visibility", text=reason, values=_limits_of(visibility)),)
     tasks, left_out = schedule(
         strategy,
         visibility,
@@ -303,9 +313,7 @@ def _tasks(
         first_number=so_far.first_number,
     )
     windows = "; ".join(f"{w.start:%Y-%m-%d %H:%M} to {w.end:%Y-%m-%d %H:%M} UTC" for w in visibility.windows)
-    seen = Decision(
-        rule="visibility", text=f"can be observed {windows}", values=_site_limits(visibility.site)
-    )
+    seen = Decision(rule="visibility", text=f"can be observed {windows}", values=_limits_of(visibility))
     reason = "" if tasks else "; ".join(each.text for each in left_out if each.rule != BEGUN_BEFORE)
     return tasks, reason, (seen, *left_out)
 
@@ -314,9 +322,13 @@ def _refusal(strategy: str, reason: str, decisions: tuple[Decision, ...]) -> Acc
     return Acceptance(accepted=False, first_task=None, strategy=strategy, reason=reason, decisions=decisions)
 
 
-def _site_limits(site: Site) -> dict[str, str]:
+def _limits_of(visibility: Visibility) -> dict[str, str]:
+    site, limits = visibility.site, visibility.limits
     return {
         "min_altitude_deg": f"{site.min_altitude_deg:g}",
+        "max_altitude_deg": f"{limits.max_altitude_deg:g}",
+        "max_airmass": f"{limits.max_airmass:g}",
+        "max_hour_angle_h": f"{limits.max_hour_angle_h:g}",
         "max_sun_altitude_deg": f"{site.max_sun_altitude_deg:g}",
         "min_moon_separation_deg": f"{site.min_moon_separation_deg:g}",
     }

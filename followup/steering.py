@@ -1,6 +1,6 @@
-"""Ports through which an orchestrator lets people steer: hold a telescope, trigger from a form.
+"""Ports through which an orchestrator lets people steer: hold a telescope, trigger from a form, replay.
 
-Both are called in the loop of the agent whose they are.
+The first two are called in the loop of the agent whose they are.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from followup.story import Story
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,5 +63,33 @@ class TriggerForm(Protocol):
         ------
         FollowupError
             When it cannot be, with what to do about it.
+        """
+        ...
+
+
+class ReplayDesk(Protocol):
+    """Who replays recorded campaigns when people or schedules want it; may be called from any thread."""
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Who can be under test; the usual one first."""
+        ...
+
+    def bundles(self) -> tuple[str, ...]:
+        """Names of the bundles that are there now (blocking)."""
+        ...
+
+    def begin(self, wanted: Mapping[str, Any]) -> Story:
+        """Begin a replay as somebody wants it, or queue it behind those that go on.
+
+        Parameters
+        ----------
+        wanted
+            ``bundle`` (empty for all), ``against`` and ``speed``, as filled in.
+
+        Returns
+        -------
+        Story
+            Tells of it, to its end.
         """
         ...

@@ -1,13 +1,14 @@
 """When a target can be observed from a site.
 
 `observe_visibility` computes it with astroplan; `followup.almanac` gives the same from tables, at once.
-The conditions (altitude, local horizon, Sun, Moon) are applied here, in one place for both. astroplan's
-own constraint objects are not used for that: they know neither a local horizon nor that a Moon below the
-horizon does no harm, and they keep every time grid they have seen in memory.
+The conditions (altitude, local horizon, the mount's limits, Sun, Moon) are applied here, in one place for
+both. astroplan's own constraint objects are not used for that: they know neither a local horizon nor that a
+Moon below the horizon does no harm, and they keep every time grid they have seen in memory.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,12 +18,14 @@ from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from numpy.typing import NDArray
 
+from followup.limits import Limits
 from followup.offline import astroplan
 from followup.site import Site
 from voevent.packet import SkyPosition
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+_CLOSE_DEG = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +47,8 @@ class Visibility:
 
     Attributes
     ----------
+    limits
+        The mount's are among them.
     start
         Windows begin not before this; the grid may begin a step earlier.
     unix_s
@@ -55,6 +60,7 @@ class Visibility:
     """
 
     site: Site
+    limits: Limits
     start: datetime
     unix_s: Floats
     altitude_deg: Floats
@@ -66,12 +72,28 @@ class Visibility:
     @property
     def limit_deg(self) -> Floats:
         """The lowest altitude allowed in the target's azimuth."""
-        return horizon_deg(self.site, self.azimuth_deg)
+        lowest = horizon_deg(self.site, self.azimuth_deg)
+        return np.asarray(np.maximum(lowest, altitude_of_airmass_deg(self.limits.max_airmass)))
+
+    @property
+    def hour_angle_h(self) -> Floats:
+        """Hour angle of the target in hours, positive west of the meridian, -12 to 12."""
+        altitude, azimuth = np.radians(self.altitude_deg), np.radians(self.azimuth_deg)
+        latitude = np.radians(self.site.latitude_deg)
+        west = -np.sin(azimuth) * np.cos(altitude)
+        south = np.sin(altitude) * np.cos(latitude) - np.cos(altitude) * np.cos(azimuth) * np.sin(latitude)
+        return np.asarray(np.degrees(np.arctan2(west, south)) / 15.0)
 
     @property
     def up(self) -> Flags:
         """Whether the target is above the lowest altitude allowed."""
         return self.altitude_deg >= self.limit_deg
+
+    @property
+    def in_reach(self) -> Flags:
+        """Whether it is neither nearer the zenith nor farther from the meridian than the mount can go."""
+        low, central = self._mount_margins
+        return (low >= 0) & (central >= 0)
 
     @property
     def dark(self) -> Flags:
@@ -91,8 +113,9 @@ class Visibility:
         margins = (
             self.altitude_deg - self.limit_deg,
             self.site.max_sun_altitude_deg - self.sun_altitude_deg,
+            *self._mount_margins,
         )
-        good = (margins[0] >= 0) & (margins[1] >= 0) & clear
+        good = np.all([margin >= 0 for margin in margins], axis=0) & clear
         edges = np.flatnonzero(np.diff(np.concatenate(([False], good, [False])).astype(np.int8)))
         found = []
         for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
@@ -110,6 +133,13 @@ class Visibility:
     def altitude_at(self, time: datetime) -> float:
         """Altitude of the target in degrees, interpolated."""
         return float(np.interp(time.timestamp(), self.unix_s, self.altitude_deg))
+
+    @property
+    def _mount_margins(self) -> tuple[Floats, Floats]:
+        return (
+            self.limits.max_altitude_deg - self.altitude_deg,
+            self.limits.max_hour_angle_h - np.abs(self.hour_angle_h),
+        )
 
 
 def horizon_deg(site: Site, azimuth_deg: Floats) -> Floats:
@@ -132,13 +162,31 @@ def airmass(altitude_deg: float) -> float:
     return float(1 / np.sin(np.radians(altitude_deg + 244 / (165 + 47 * altitude_deg**1.1))))
 
 
+@functools.lru_cache(maxsize=8)
+def altitude_of_airmass_deg(mass: float) -> float:
+    """Altitude at which the air has this mass; 0 when it has less everywhere above the horizon."""
+    if mass >= airmass(0.0):
+        return 0.0
+    low, high = 0.0, 90.0
+    while high - low > _CLOSE_DEG:  # scipy, which could do this, takes half a second to load
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if airmass(middle) < mass else (middle, high)
+    return high
+
+
 def instant(unix_s: float) -> datetime:
     """Time as an aware datetime in UTC, to the second."""
     return datetime.fromtimestamp(round(float(unix_s)), UTC)
 
 
 def observe_visibility(
-    position: SkyPosition, site: Site, *, start: datetime, end: datetime, step_s: float = 600.0
+    position: SkyPosition,
+    site: Site,
+    limits: Limits,
+    *,
+    start: datetime,
+    end: datetime,
+    step_s: float = 600.0,
 ) -> Visibility:
     """Compute a target's visibility with astroplan. Takes about 0.1 s for a day; call it in a thread.
 
@@ -159,6 +207,7 @@ def observe_visibility(
     moon_altitude, moon_azimuth = moon.alt.to_value(u.deg), moon.az.to_value(u.deg)
     return Visibility(
         site=site,
+        limits=limits,
         start=start,
         unix_s=unix_s,
         altitude_deg=altitude,

@@ -9,10 +9,11 @@ breaks).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,16 +80,7 @@ class Afterglow:
 
     def flux_ratio(self, begin_s: float, end_s: float) -> float:
         """Mean flux between two times since the trigger, over the flux at 1000 s (at any frequency)."""
-        if end_s <= _FIRST_LIGHT_S:
-            return 0.0
-        lit = max(begin_s, _FIRST_LIGHT_S)
-        # So short a while is an instant: in the difference of its ends nothing but rounding would be left.
-        if end_s - begin_s < 1e-6 * end_s:
-            return float(self._shape(np.array([end_s]))[0]) / self._at_reference
-        span = math.log(end_s / lit)
-        times = lit * np.exp(span * (_NODES + 1) / 2)
-        integral = float(np.sum(_WEIGHTS * self._shape(times) * times)) * span / 2
-        return integral / (end_s - begin_s) / self._at_reference
+        return mean_flux(self._shape, begin_s, end_s) / self._at_reference
 
     def _colour(self, filter_name: str) -> float:
         ratio = PASSBANDS["r"].wavelength_nm / PASSBANDS[filter_name].wavelength_nm
@@ -107,6 +99,47 @@ class Afterglow:
         return shape
 
 
+def mean_flux(
+    flux: Callable[[NDArray[np.float64]], NDArray[np.float64]], begin_s: float, end_s: float
+) -> float:
+    """Average a flux over an exposure; nothing shines until a second after the trigger.
+
+    Parameters
+    ----------
+    flux
+        At times since the trigger, shape (n,), in seconds; smooth over an exposure.
+    """
+    if end_s <= _FIRST_LIGHT_S:
+        return 0.0
+    lit = max(begin_s, _FIRST_LIGHT_S)
+    # So short a while is an instant: in the difference of its ends nothing but rounding would be left.
+    if end_s - begin_s < 1e-6 * end_s:
+        return float(flux(np.array([end_s]))[0])
+    span = math.log(end_s / lit)
+    times = lit * np.exp(span * (_NODES + 1) / 2)
+    integral = float(np.sum(_WEIGHTS * flux(times) * times)) * span / 2
+    return integral / (end_s - begin_s)
+
+
+class Light(Protocol):
+    """The optical light of a burst."""
+
+    def magnitude(self, t_s: float, filter_name: str, exposure_s: float = 0.0) -> float:
+        """AB magnitude above the atmosphere, averaged in flux over an exposure centred at `t_s`.
+
+        Parameters
+        ----------
+        t_s
+            Time since the trigger.
+
+        Returns
+        -------
+        float
+            Infinity where nothing shines.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SimulatedBurst:
     """A burst as it is: its true place, its true light."""
@@ -114,10 +147,10 @@ class SimulatedBurst:
     name: str
     trigger_time: datetime
     position: SkyPosition
-    afterglow: Afterglow
+    afterglow: Light
 
     def magnitude(self, t_s: float, filter_name: str, exposure_s: float = 0.0) -> float:
-        """Magnitude of its afterglow: see `Afterglow.magnitude`."""
+        """Magnitude of its afterglow: see `Light.magnitude`."""
         return self.afterglow.magnitude(t_s, filter_name, exposure_s)
 
 

@@ -10,15 +10,20 @@ and twilight are rough fits to what sites publish (Krisciunas & Schaefer 1991, P
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime
 
 from simulators.earth import airmass, altitude_azimuth_deg, angle_deg, moon, sun
 from simulators.filters import PASSBANDS
-from simulators.sites import KnownTelescope
+from simulators.sites import Conditions, KnownTelescope
 from voevent.packet import SkyPosition
 
 _FULL_MOON_MAG = {"g": 19.0, "r": 19.7, "i": 19.8, "z": 19.6, "y": 19.4}
 """AB mag per square arcsecond that a full Moon in the zenith adds, 60 deg away from it."""
+
+
+ConditionsAt = Callable[[datetime], Conditions]
+"""The conditions at a time."""
 
 
 class Atmosphere:
@@ -28,10 +33,13 @@ class Atmosphere:
     ----------
     telescope
         Whose site, conditions and camera it is about.
+    conditions
+        Those at each time, where they change; None for the site's own at all times.
     """
 
-    def __init__(self, telescope: KnownTelescope) -> None:
+    def __init__(self, telescope: KnownTelescope, conditions: ConditionsAt | None = None) -> None:
         self._telescope = telescope
+        self._conditions = conditions or (lambda _time: telescope.conditions)
         self._zero_points = dict(telescope.instrument.zero_points)
 
     def airmass(self, position: SkyPosition, time: datetime) -> float:
@@ -41,19 +49,19 @@ class Atmosphere:
 
     def zero_point(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
         """AB magnitude above the atmosphere that gives one electron per second through it."""
-        coefficient = PASSBANDS[filter_name].extinction + self._telescope.conditions.haze
+        coefficient = PASSBANDS[filter_name].extinction + self._conditions(time).haze
         return self._zero_points[filter_name] - coefficient * self.airmass(position, time)
 
     def fwhm_px(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
         """Median full width at half maximum of a star: as airmass**0.6, as wavelength**-0.2."""
         blue = (PASSBANDS["r"].wavelength_nm / PASSBANDS[filter_name].wavelength_nm) ** 0.2
-        zenith = self._telescope.conditions.seeing_arcsec / self._telescope.instrument.pixel_scale_arcsec
+        zenith = self._conditions(time).seeing_arcsec / self._telescope.instrument.pixel_scale_arcsec
         return float(zenith * self.airmass(position, time) ** 0.6 * blue)
 
     def sky_e_px(self, position: SkyPosition, time: datetime, filter_name: str) -> float:
         """Electrons per second and pixel: night sky, Moon and twilight."""
         site = self._telescope.site
-        dark = 10 ** (-0.4 * self._telescope.conditions.sky_mag[filter_name])
+        dark = 10 ** (-0.4 * self._conditions(time).sky_mag[filter_name])
         dark *= self.airmass(position, time) ** 0.5
         sun_altitude, _ = altitude_azimuth_deg(sun(time), site, time)
         # About a magnitude a degree, from where it drowns in the night sky on.

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from followup.clock import Clock
 from followup.devices import FrameType, RawFrame
 from followup.errors import DeviceError
+from simulators.afterglow import SimulatedBurst
 from simulators.focuser import SimulatedFocuser
 from simulators.imager import Imager
 from simulators.interruptible import interrupted
 from simulators.mount import SimulatedMount
-from simulators.scenario import ScenarioFile
 from simulators.sites import KnownTelescope
 from voevent.packet import SkyPosition
 
 _LONGEST_EXPOSURE_S = 3600.0
+
+
+class Bursts(Protocol):
+    """Knows what has gone off."""
+
+    def bursts(self) -> Sequence[SimulatedBurst]:
+        """All bursts whose light may be in a field now."""
+        ...
 
 
 class SimulatedFilterWheel:
@@ -97,7 +107,7 @@ class SimulatedCamera:
         model: KnownTelescope,
         clock: Clock,
         imager: Imager,
-        sky: ScenarioFile,
+        sky: Bursts,
         mount: SimulatedMount,
         wheel: SimulatedFilterWheel,
         dome: SimulatedDome,

@@ -10,13 +10,13 @@ import numpy as np
 
 from followup.devices import FrameType, RawFrame
 from simulators.afterglow import SimulatedBurst
-from simulators.atmosphere import Atmosphere
+from simulators.atmosphere import Atmosphere, ConditionsAt
 from simulators.detector import Detector
 from simulators.earth import angle_deg
 from simulators.pointspread import PointSources
 from simulators.projection import Projection
 from simulators.sites import KnownTelescope
-from simulators.sky import SimulatedSky
+from simulators.sky import StarField
 from voevent.packet import SkyPosition
 
 
@@ -31,16 +31,23 @@ class Imager:
         The constant stars.
     bursts
         The afterglows that may be in a field.
+    conditions
+        Those of the air at each time; None for the site's own at all times.
     """
 
     def __init__(
-        self, telescope: KnownTelescope, sky: SimulatedSky, bursts: Sequence[SimulatedBurst] = ()
+        self,
+        telescope: KnownTelescope,
+        sky: StarField,
+        bursts: Sequence[SimulatedBurst] = (),
+        *,
+        conditions: ConditionsAt | None = None,
     ) -> None:
         self._telescope = telescope
         self._sky = sky
         self._bursts = tuple(bursts)
         self._detector = Detector(telescope.instrument)
-        self._atmosphere = Atmosphere(telescope)
+        self._atmosphere = Atmosphere(telescope, conditions)
 
     def show(self, bursts: Sequence[SimulatedBurst]) -> None:
         """Have these afterglows in the sky from now on."""

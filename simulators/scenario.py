@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from followup.errors import ConfigurationError
-from simulators.afterglow import Afterglow, SimulatedBurst
+from simulators.afterglow import Afterglow, Light, SimulatedBurst
 from voevent.packet import SkyPosition
 
 
@@ -80,8 +80,14 @@ def _written(burst: SimulatedBurst) -> dict[str, Any]:
         "trigger_time": burst.trigger_time.isoformat(),
         "ra_deg": burst.position.ra_deg,
         "dec_deg": burst.position.dec_deg,
-        "afterglow": dataclasses.asdict(burst.afterglow),
+        "afterglow": _written_light(burst.afterglow),
     }
+
+
+def _written_light(light: Light) -> dict[str, Any]:
+    if not isinstance(light, Afterglow):
+        raise TypeError(f"no scenario can hold a {type(light).__name__}")
+    return dataclasses.asdict(light)
 
 
 def _read(document: dict[str, Any]) -> SimulatedBurst:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,14 @@ class Stars:
     ra_deg: Floats
     dec_deg: Floats
     mags: dict[str, Floats]
+
+
+class StarField(Protocol):
+    """Knows the constant stars as they are."""
+
+    def stars(self, centre: SkyPosition, radius_deg: float) -> Stars:
+        """Stars within `radius_deg` of `centre`, in every filter of `simulators.filters`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

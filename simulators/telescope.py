@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from followup.clock import Clock
-from followup.devices import Telescope, WeatherReading
+from followup.devices import Telescope, WeatherReading, WeatherStation
 from followup.errors import DeviceError
-from simulators.camera import SimulatedCamera, SimulatedDome, SimulatedFilterWheel
+from simulators.atmosphere import ConditionsAt
+from simulators.camera import Bursts, SimulatedCamera, SimulatedDome, SimulatedFilterWheel
 from simulators.focuser import SimulatedFocuser
 from simulators.imager import Imager
 from simulators.mount import SimulatedMount
 from simulators.scenario import ScenarioFile
 from simulators.sites import KnownTelescope
-from simulators.sky import SimulatedSky
+from simulators.sky import SimulatedSky, StarField
 
 WEATHER_FILE = "weather.json"
 """Beside the scenario; see `SimulatedWeatherStation`."""
@@ -83,18 +84,49 @@ def simulated_telescope(model: KnownTelescope, scenario: Path, *, clock: Clock) 
         When the scenario cannot be read.
     """
     sky = ScenarioFile(scenario)
-    seed = sky.scenario.seed
+    return telescope_under(
+        model,
+        SimulatedSky(sky.scenario.seed),
+        sky,
+        weather=SimulatedWeatherStation(scenario.with_name(WEATHER_FILE), clock),
+        clock=clock,
+        seed=sky.scenario.seed,
+    )
+
+
+def telescope_under(
+    model: KnownTelescope,
+    stars: StarField,
+    bursts: Bursts,
+    *,
+    weather: WeatherStation,
+    clock: Clock,
+    seed: int,
+    conditions: ConditionsAt | None = None,
+) -> Telescope:
+    """Make a simulated telescope under any sky and in any weather.
+
+    Parameters
+    ----------
+    model
+        Which telescope it imitates.
+    clock
+        The sky's clock: all delays are on it.
+    seed
+        Of its noise, and of where its slews land.
+    conditions
+        Those of the air at each time; None for the site's own at all times.
+    """
     landing, noise = np.random.default_rng([seed, zlib.crc32(model.name.encode())]).spawn(2)
     mount = SimulatedMount(model, clock, landing)
     wheel = SimulatedFilterWheel(model, clock)
     dome = SimulatedDome(model, clock)
-    weather = SimulatedWeatherStation(scenario.with_name(WEATHER_FILE), clock)
     focuser = SimulatedFocuser(clock, weather)
     camera = SimulatedCamera(
         model=model,
         clock=clock,
-        imager=Imager(model, SimulatedSky(seed)),
-        sky=sky,
+        imager=Imager(model, stars, conditions=conditions),
+        sky=bursts,
         mount=mount,
         wheel=wheel,
         dome=dome,

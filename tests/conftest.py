@@ -16,6 +16,9 @@ from tests.leftovers import Leftovers
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
+_LONGEST = {"flows": 0, "console": 1, "agents": 2}
+"""Folders of tests by how long their files take, the longest first."""
+
 leftovers = Leftovers()
 
 
@@ -28,6 +31,10 @@ def shared(*parts: str) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Files that take minutes are begun first: no worker is left alone with one in the end.
+    items.sort(
+        key=lambda item: _LONGEST.get(item.path.relative_to(Path(__file__).parent).parts[0], len(_LONGEST))
+    )
     # What a wider fixture of an integration test does is done while that test is set up, under its rule.
     for item in items:
         if item.get_closest_marker("integration"):

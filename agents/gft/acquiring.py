@@ -9,8 +9,6 @@ from functools import partial
 from agents.gft.bench import Bench
 from agents.gft.record import Record
 from agents.gft.reduction.errors import ReductionError
-from agents.gft.reduction.plates import separation_arcsec
-from agents.gft.reduction.pointing import corrected, looks_at
 from followup.campaign import What
 from voevent.packet import SkyPosition
 
@@ -38,6 +36,10 @@ async def acquire(bench: Bench, record: Record, target: SkyPosition, *, task: st
     """
     if bench.acquisition_s <= 0.0:
         return ""
+    # photutils and scipy take a second to load: who believes the mount does without them.
+    from agents.gft.reduction.plates import separation_arcsec  # noqa: PLC0415
+    from agents.gft.reduction.pointing import corrected, looks_at  # noqa: PLC0415
+
     instrument = bench.instrument
     side_arcsec = min(instrument.width_px, instrument.height_px) * instrument.pixel_scale_arcsec
     aim, seen = target, ""

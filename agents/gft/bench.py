@@ -14,7 +14,7 @@ from agents.gft.gate import Gate
 from agents.gft.observatory import Observatory
 from agents.gft.planning import Planner
 from agents.gft.reduction.calibration import Masters
-from agents.gft.reduction.field import FieldReduction
+from agents.gft.reduction.port import Reduction, on_site
 from agents.patience import Patience, no_room
 from followup.catalogue import ReferenceCatalogue
 from followup.clock import Clock
@@ -47,7 +47,7 @@ class Bench:
     acquisition_s
         Exposure that tells where the telescope looks after each slew; 0 for none: the mount is believed.
     reduction
-        Makes the reduction of a campaign; None for the usual one.
+        Makes the reduction of a campaign.
     pictures
         Whether light curves and finding charts are drawn.
     enclosures
@@ -81,7 +81,7 @@ class Bench:
     sky: Clock
     wall: Clock
     acquisition_s: float = 0.0
-    reduction: Callable[..., FieldReduction] | None = None
+    reduction: Callable[..., Reduction] = on_site
     pictures: bool = True
     enclosures: Enclosures | None = None
     limits: Limits = field(default_factory=Limits)

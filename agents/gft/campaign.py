@@ -15,7 +15,7 @@ from agents.gft.course import Course
 from agents.gft.observing import Observing, exposures_of
 from agents.gft.products import Products
 from agents.gft.record import Record
-from agents.gft.reduction.field import FieldReduction
+from agents.gft.reduction.port import Reduction
 from agents.gft.sending import Sending
 from followup.adapting import Outlook
 from followup.campaign import What, outcome_of
@@ -47,7 +47,7 @@ class ObservingCampaign:
     def __init__(self, bench: Bench, name: CampaignName, answer: FirstAnswer | None = None) -> None:
         self.bench = bench
         self.name = name
-        self._field: asyncio.Task[FieldReduction] | None = None
+        self._field: asyncio.Task[Reduction] | None = None
         self.story = Story(
             flow="observe",
             name=title_of(name, drill=bench.simulated),
@@ -219,11 +219,11 @@ class ObservingCampaign:
         if self.course is not None:
             self.course.measured(outlook)
 
-    def _read_field(self) -> FieldReduction:
+    def _read_field(self) -> Reduction:
         trigger = self.record.trigger
         if trigger is None:
             raise RuntimeError(f"the journal holds no trigger of {self.name}")
-        return (self.bench.reduction or FieldReduction)(
+        return self.bench.reduction(
             trigger=trigger,
             campaign=str(self.name),
             instrument=self.bench.instrument,

@@ -10,9 +10,17 @@ from followup.safety import pointing_breaches
 from voevent.packet import SkyPosition
 
 
-def within_limits(bench: Bench, target: SkyPosition, *, for_s: float = 0.0) -> str:
-    """Say which limit a target is beyond now, or will be within so many seconds; empty for none."""
-    now = bench.sky.now()
+def within_limits(bench: Bench, target: SkyPosition, *, in_s: float = 0.0, for_s: float = 0.0) -> str:
+    """Say which limit a target is beyond now, or will be; empty for none.
+
+    Parameters
+    ----------
+    in_s
+        Look from so many seconds from now on.
+    for_s
+        For so many seconds.
+    """
+    now = bench.sky.now() + timedelta(seconds=in_s)
     for time in (now, now + timedelta(seconds=for_s)):
         place = apparent(target, time)
         altitude, azimuth = altitude_azimuth_deg(place, bench.site, time)

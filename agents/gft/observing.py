@@ -30,6 +30,10 @@ _SAME_POINTING_DEG = 1e-4
 _DISK_S = 300.0
 """A frame that the disk has not taken by then (wall clock) is given up, and its task with it."""
 
+_RISES_S = 30.0
+"""A target that comes within the limits in so short a while is waited for: the plan begins when it rises, and
+the plan's ephemeris and the mount's agree to some seconds."""
+
 Exposed = Callable[[Exposure, RawFrame], Awaitable[None]]
 
 
@@ -193,7 +197,7 @@ class Observing:
     async def _reach_first(self, task: Task) -> None:
         """Point for a task before anything else is said of it; what interrupts that is seen to later."""
         await self._may_go_on(max(task.latest_start, task.start))
-        self._check_limits(task.exposure_s)
+        await self._stay_within_limits(task.exposure_s)
         try:
             await self._point(task.task_id, task.filters[0])
         except DeviceError as error:
@@ -217,7 +221,7 @@ class Observing:
         await self._may_go_on(self._last_moment(task))
         if self.leaving:
             raise _LeftError
-        self._check_limits(task.exposure_s)
+        await self._stay_within_limits(task.exposure_s)
         try:
             raw = await self._expose(exposure, task.exposure_s)
         except DeviceError as error:
@@ -258,10 +262,13 @@ class Observing:
         if not await may_go_on(self.bench, self.record, until=until):
             raise _OverError(f"its time had passed before it could be gone on with: {reasons}")
 
-    def _check_limits(self, exposure_s: float) -> None:
+    async def _stay_within_limits(self, exposure_s: float) -> None:
         """End a task whose target does not stay within the limits of the mount until an exposure's end."""
-        readout_s = self.bench.instrument.readout_s
-        beyond = within_limits(self.bench, self.target, for_s=exposure_s + readout_s)
+        for_s = exposure_s + self.bench.instrument.readout_s
+        beyond = within_limits(self.bench, self.target, for_s=for_s)
+        if beyond and not within_limits(self.bench, self.target, in_s=_RISES_S, for_s=for_s):
+            await self.bench.sky.sleep(_RISES_S)
+            beyond = within_limits(self.bench, self.target, for_s=for_s)
         if beyond:
             raise _OverError(f"the target leaves what the mount may look at: {beyond}")
 

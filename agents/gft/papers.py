@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.gft.paper import write as write  # noqa: PLC0414 - campaigns write their pictures by it, too
 from agents.gft.record import Record
-from agents.gft.reduction.field import FieldReduction
+from agents.gft.reduction.port import Reduction
 from voevent.kinds import Decided, PhotometryPoint, Result
 
 
@@ -41,7 +41,7 @@ def sed_picture(record: Record, result: Result) -> bytes:
     return sed_figure(result.sed, title=str(record.name), epoch_s=result.epoch_s or 0.0, fit=result.fit)
 
 
-def task_papers(record: Record, field: FieldReduction, folder: Path, task: str) -> list[str]:
+def task_papers(record: Record, field: Reduction, folder: Path, task: str) -> list[str]:
     """Write what goes with a task's frames: photometry, light curve, finding chart (blocking).
 
     Returns

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from followup.almanac import Almanac
 from followup.clock import Clock
+from followup.limits import Limits
 from followup.plan import ALMANAC_AHEAD, Acceptance, Plan, first_answer, make_plan, night_of
 from followup.progress import NOTHING_YET, SoFar
 from followup.site import Instrument, Site
@@ -35,6 +36,7 @@ class Planner:
     """
 
     site: Site
+    limits: Limits
     instrument: Instrument
     strategies: Strategies
     clock: Clock
@@ -49,6 +51,7 @@ class Planner:
             observe_visibility,
             SkyPosition(ra_deg=0.0, dec_deg=0.0),
             self.site,
+            self.limits,
             start=start,
             end=start + timedelta(hours=1),
         )
@@ -65,7 +68,12 @@ class Planner:
         now = self.clock.now()
         almanac = await self._covering(now, ALMANAC_AHEAD)
         return first_answer(
-            trigger, strategies=self.strategies, instrument=self.instrument, almanac=almanac, now=now
+            trigger,
+            strategies=self.strategies,
+            instrument=self.instrument,
+            almanac=almanac,
+            limits=self.limits,
+            now=now,
         )
 
     async def plan(
@@ -86,6 +94,7 @@ class Planner:
             campaign=campaign,
             strategies=self.strategies,
             site=self.site,
+            limits=self.limits,
             instrument=self.instrument,
             now=now or self.clock.now(),
             so_far=so_far,
@@ -98,7 +107,9 @@ class Planner:
     def _picture(self, trigger: Trigger, plan: Plan) -> bytes:
         from followup.figures.visibility import visibility_figure  # noqa: PLC0415 - matplotlib is slow to load
 
-        night = plan.visibility or night_of(trigger, plan, strategies=self.strategies, site=self.site)
+        night = plan.visibility or night_of(
+            trigger, plan, strategies=self.strategies, site=self.site, limits=self.limits
+        )
         if night is None:
             return b""
         return visibility_figure(

@@ -19,7 +19,7 @@ from agents.gft.bench import Bench
 from agents.gft.frames import read_raw
 from agents.gft.record import Record
 from agents.gft.reduction.errors import ReductionError
-from agents.gft.reduction.field import FieldReduction
+from agents.gft.reduction.port import Reduction
 from agents.gft.sending import Sending
 from followup.adapting import Outlook
 from followup.campaign import Exposure, What
@@ -52,7 +52,7 @@ class Products:
         record: Record,
         *,
         folder: Path,
-        field: asyncio.Future[FieldReduction],
+        field: asyncio.Future[Reduction],
         sending: Sending,
         news: Callable[[Outlook], None] = lambda _outlook: None,
     ) -> None:
@@ -119,7 +119,7 @@ class Products:
                 finally:
                     self._jobs.task_done()
 
-    async def _reduction(self) -> FieldReduction:
+    async def _reduction(self) -> Reduction:
         """Wait for what was reduced before to be read."""
         return await asyncio.shield(self._field)
 
@@ -270,7 +270,7 @@ class Products:
                 await self.exposed(exposure)
 
 
-def _reduced_before(field: FieldReduction, exposure: Exposure) -> Path | None:
+def _reduced_before(field: Reduction, exposure: Exposure) -> Path | None:
     """Find the file of a frame that an earlier process has reduced."""
     wanted = (exposure.task, exposure.filter, exposure.number)
     return next((f.path for f in field.frames if (f.task, f.filter, f.number) == wanted), None)

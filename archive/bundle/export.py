@@ -13,17 +13,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from archive.archive import Archive
 from archive.bundle.container import writing
 from archive.bundle.errors import BundleError
 from archive.bundle.headers import headers_of, is_frame
 from archive.bundle.manifest import FILES, MANIFEST, README, BundleManifest, LeftOut, Listed
 from archive.bundle.readme import readme
-from archive.deliveries import Delivery
 from archive.records import FileRecord
 from voevent.kinds import PhotometryPoint
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
+    from archive.deliveries import Delivery
 
 PACKETS = "packets"
 DATASETS = "datasets"

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from archive.archive import Archive
 from archive.bundle.errors import BundleConflictError, BundleDamagedError
 from archive.bundle.export import DATASETS, DELIVERIES
 from archive.bundle.manifest import FILES, BundleManifest
@@ -23,6 +22,9 @@ from voevent.identity import NO_CAMPAIGN
 from voevent.packet import Packet
 from voevent.parse import parse
 from voevent.read import kind_of, read
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
 
 
 class _Said(BaseModel):

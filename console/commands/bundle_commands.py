@@ -14,6 +14,7 @@ from console.commands.options import StateOption, command, state_of
 from console.commands.reading import opened_archive
 from console.errors import explained
 from console.screen import say
+from followup.errors import ConfigurationError
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -31,6 +32,10 @@ def export(
     light: Annotated[
         bool, typer.Option("--light", help="Without frames and pictures: of those only the headers.")
     ] = False,
+    to_suite: Annotated[
+        Path | None,
+        typer.Option("--to-suite", help="Make it a test case: a light bundle in this folder of them."),
+    ] = None,
 ) -> None:
     """Write an archived campaign into one file: every packet, every file, every decision.
 
@@ -38,13 +43,27 @@ def export(
 
     - `followup export sb26112201.gft-spm`
     - `followup export sb26112201.gft-spm night.tar.zst --light`
+
+    A campaign that ended badly becomes a test case:
+
+    - `followup export sb26112201.gft-spm --to-suite nights/`
     """
     with explained():
+        if to_suite is not None:
+            if bundle is not None:
+                raise ConfigurationError(f"{bundle} and a suite: one of the two", hint="leave one away")
+            to_suite.mkdir(parents=True, exist_ok=True)
+            bundle, light = to_suite / f"{campaign}{SUFFIX}", True
         path = bundle or Path(f"{campaign}{SUFFIX}")
         with opened_archive(state_of(state)) as held:
             made = export_campaign(held, campaign, path, light=light)
         left = f", {len(made.manifest.left_out)} files left out" if light else ""
         say(f"{made.path}: {len(made.manifest.members)} members, {made.size_bytes / 1e6:.2f} MB{left}")
+        if to_suite is not None:
+            from console.replay.case import check_case  # noqa: PLC0415 - it loads a telescope's agent
+
+            check_case(path)
+            say(f"followup replay --suite {to_suite}")
 
 
 def import_(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Column, Table
 
+from console.alerting import alert_on, read_time
 from console.commands.options import JsonOption, print_json
 from console.commands.reading import read_packet
 from console.errors import FAILED, explained
-from console.screen import listing, screen
+from console.screen import listing, say, screen
+from followup.errors import ConfigurationError
 from voevent.errors import InvalidError
 from voevent.notice import read_notice
 from voevent.packet import Packet
@@ -21,9 +24,11 @@ from voevent.validate import violations
 
 packet = typer.Typer(
     no_args_is_help=True,
-    help="Look at VOEvent packets: in files, in quarantine, expired ones; send those again.",
+    help="Look at VOEvent packets: in files, in quarantine, expired ones; send those again. Write an alert.",
 )
 
+
+_AUTHORITY = "followup"
 
 FileArgument = Annotated[Path, typer.Argument(help="A file with one packet.")]
 
@@ -63,6 +68,41 @@ def packet_validate(file: FileArgument, as_json: JsonOption = False) -> None:
             screen().print(f"{parsed.ivorn} is valid VOEvent 2.0", style="green")
         if found:
             raise typer.Exit(FAILED)
+
+
+@packet.command("alert")
+def packet_alert(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    *,
+    burst: Annotated[str, typer.Option(help="Name of the burst.")],
+    ra: Annotated[float, typer.Option(help="Right ascension (ICRS, 0 to 360 degrees).")],
+    dec: Annotated[float, typer.Option(help="Declination (ICRS, -90 to 90 degrees).")],
+    trigger_time: Annotated[str, typer.Option("--t0", help="Trigger time, ISO 8601 UTC.")],
+    error: Annotated[float, typer.Option(help="Error radius (arcmin).")] = 3.0,
+    after: Annotated[float, typer.Option(help="So long after it the alert was given (s).", min=0.0)] = 60.0,
+) -> None:
+    """Write an alert of which only the coordinates are known, e.g. of a burst of history from its circulars.
+
+    - `followup packet alert alert.xml --burst grb080319b --ra 217.92 --dec 36.30 --t0 2008-03-19T06:12:49`
+    """
+    with explained():
+        time = read_time(trigger_time)
+        alert = alert_on(
+            burst,
+            ra_deg=ra,
+            dec_deg=dec,
+            error_arcmin=error,
+            trigger_time=time.isoformat(),
+            now=time + timedelta(seconds=after),
+            by="",
+            authority=_AUTHORITY,
+            drill=False,
+        )
+        try:
+            file.write_bytes(alert.raw)
+        except OSError as problem:
+            raise ConfigurationError(f"{file} cannot be written: {problem.strerror}") from problem
+        say(alert.ivorn)
 
 
 def _show(parsed: Packet) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archive.archive import Archive
 from console import settings
 from console.state import State, archive_files, archive_url
 from followup.errors import FollowupError
 from voevent.errors import OversizedError, VOEventError
 from voevent.packet import MAX_PACKET_BYTES, Packet
 from voevent.parse import parse
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
 
 _MEND = "is it a VOEvent? Then its author must mend it"
 
@@ -48,6 +51,8 @@ def read_packet(file: Path) -> Packet:
 @contextlib.contextmanager
 def opened_archive(where: State) -> Iterator[Archive]:
     """Open the archive of a state's science centre."""
+    from archive.archive import Archive  # noqa: PLC0415 - half a second that few commands need
+
     config = settings.read(settings.CscSettings, where.csc)
     url = archive_url(where.csc, config.archive_url)
     with Archive.open(url, archive_files(where.csc), migrate=False) as archive:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +22,10 @@ from followup.devices import RawFrame
 from transfer.manifest import Manifest
 
 _RAW = ".fits.fz"
-_CARDS = re.compile(rb"(?:CHECKSUM|DATASUM |DATE    )= .{70}", re.DOTALL)
+_STAMPS = (b"CHECKSUM= ", b"DATASUM = ", b"DATE    = ")
+_CARD_BYTES = 80
+_known: dict[str, str] = {}
+"""Digests of frames by those of their files: most frames are as they were, to the last compressed byte."""
 
 
 def timeless_digest(path: Path) -> str:
@@ -34,14 +36,31 @@ def timeless_digest(path: Path) -> str:
     OSError
         When it cannot be read.
     """
-    if path.name.endswith(_RAW):
-        with contextlib.suppress(KeyError, ValueError):  # no frame of ours: its bytes are compared
-            return _frame_digest(read_raw(path))
     raw = path.read_bytes()
-    if path.name.endswith((".fits", ".fits.fz")):
-        # Such cards stand in headers only: compressed pixels do not spell them.
-        raw = _CARDS.sub(b"", raw)
-    return hashlib.sha256(raw).hexdigest()
+    if not path.name.endswith((".fits", _RAW)):
+        return hashlib.sha256(raw).hexdigest()
+    of_file = _digest_without_stamps(raw)
+    if path.name.endswith(_RAW) and of_file not in _known:
+        _known[of_file] = of_file
+        with contextlib.suppress(KeyError, ValueError):  # no frame of ours: its bytes are compared
+            _known[of_file] = _frame_digest(read_raw(path))
+    return _known.get(of_file, of_file)
+
+
+def _digest_without_stamps(raw: bytes) -> str:
+    """Digest a FITS file, the cards with stamps left out; compressed pixels do not spell such cards."""
+    cuts = []
+    for stamp in _STAMPS:
+        at = raw.find(stamp)
+        while at >= 0:
+            cuts.append(at)
+            at = raw.find(stamp, at + _CARD_BYTES)
+    sha256, view, begin = hashlib.sha256(), memoryview(raw), 0
+    for cut in sorted(cuts):
+        sha256.update(view[begin:cut])
+        begin = cut + _CARD_BYTES
+    sha256.update(view[begin:])
+    return sha256.hexdigest()
 
 
 def _frame_digest(frame: RawFrame) -> str:

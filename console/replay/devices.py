@@ -237,17 +237,20 @@ class Frames:
             When it was not kept.
         """
         time = datetime.fromisoformat(date_obs)
-        while time not in self._known:
-            if not self._paths:
-                raise DeviceError("camera", f"the frame begun at {date_obs} was not kept")
+        if time in self._known:
+            return read_raw(self._known[time])
+        while self._paths:
             path = self._paths.pop(0)
             try:
-                self._known[read_raw(path).date_obs] = path
+                frame = read_raw(path)
             except (OSError, KeyError, ValueError) as error:
                 raise DeviceError(
                     "camera", f"the recorded frame {path.name} cannot be read: {error}"
                 ) from error
-        return read_raw(self._known[time])
+            self._known[frame.date_obs] = path
+            if frame.date_obs == time:
+                return frame
+        raise DeviceError("camera", f"the frame begun at {date_obs} was not kept")
 
 
 def played_telescope(

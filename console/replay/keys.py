@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from voevent.kinds import Closing, Content, Receipt, Result, Status, Trigger, Upload
+from voevent.kinds import Closing, Content, Kind, Receipt, Result, Status, Trigger, Upload
 from voevent.packet import PacketId
 
 Key = tuple[str, ...]
@@ -14,6 +14,11 @@ Key = tuple[str, ...]
 def spelt(key: Key) -> str:
     """Write a key for people."""
     return " ".join(part for part in key if part)
+
+
+def about(key: Key) -> Key:
+    """Give the key of the packet that a receipt of this key is about; of no receipt, an empty one."""
+    return key[3:-1] if key[0] == Kind.RECEIPT else ()
 
 
 class Names:

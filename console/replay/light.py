@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -18,10 +18,6 @@ from astropy.io import fits
 from agents.gft.planning import Planner
 from agents.gft.reduction.calibration import Masters
 from agents.gft.reduction.errors import ReductionError
-from agents.gft.reduction.field import FieldReduction
-from agents.gft.reduction.frame import ReducedFrame
-from agents.gft.reduction.image import SkyImage
-from agents.gft.reduction.sed import Sed
 from console.replay.errors import ReplayError
 from console.replay.record import Recording
 from followup.adapting import Depth
@@ -31,6 +27,10 @@ from followup.errors import DeviceError
 from followup.plan import Plan
 from voevent.kinds import PhotometryPoint, PowerLaw, Product, Result, Trigger
 from voevent.packet import SkyPosition
+
+if TYPE_CHECKING:
+    from agents.gft.reduction.image import SkyImage
+    from agents.gft.reduction.sed import Sed
 
 NO_MASTERS = Masters(
     bias=np.zeros((1, 1), np.float32), dark=np.zeros((1, 1), np.float32), bad=np.zeros((1, 1), np.bool_)
@@ -53,6 +53,16 @@ class UndrawnPlanner(Planner):
     async def picture(self, trigger: Trigger, plan: Plan) -> bytes:  # noqa: ARG002 - the planner's
         """Draw nothing."""
         return b""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Written:
+    """`agents.gft.reduction.port.Written`."""
+
+    path: Path
+    task: str
+    filter: str
+    number: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,11 +120,10 @@ class Headers:
         return found
 
 
-class PlayedReduction(FieldReduction):
-    """The reduction of a light replay: it measures what was measured, when it is asked to."""
+class PlayedReduction:
+    """`agents.gft.reduction.port.Reduction` from the record: it measures what was measured, when it is asked to."""
 
     def __init__(self, recording: Recording, headers: Headers, *, folder: Path, **_facts: Any) -> None:
-        # Nothing of the real one is used: it would want pixels.
         said = [packet.content for packet in recording.by(recording.name.telescope)]
         results = [content for content in said if isinstance(content, Result)]
         self._curves = [result for result in results if result.product is Product.LIGHT_CURVE]
@@ -125,14 +134,14 @@ class PlayedReduction(FieldReduction):
         self._taken: set[tuple[str, str]] = set()
 
     @property
-    def frames(self) -> tuple[ReducedFrame, ...]:
+    def frames(self) -> tuple[_Written, ...]:
         """None: a replay is never taken up again."""
         return ()
 
     def retarget(self, trigger: Trigger) -> None:
         """Go on: what was measured then took the later trigger into account."""
 
-    def reduce(self, raw: RawFrame, *, task: str, number: int) -> ReducedFrame:
+    def reduce(self, raw: RawFrame, *, task: str, number: int) -> _Written:
         """Write an empty file of the name that the reduced frame had.
 
         Raises
@@ -149,7 +158,7 @@ class PlayedReduction(FieldReduction):
         self._into.mkdir(parents=True, exist_ok=True)
         path = self._into / found.name
         path.write_bytes(b"")
-        return ReducedFrame.unmeasured(raw, path=path, task=task, number=number)
+        return _Written(path=path, task=task, filter=raw.filter, number=number)
 
     def photometry(self, task: str, filter_name: str) -> list[PhotometryPoint]:
         """Give what was measured of a task through a filter."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from console.replay.conversation import Conversation, Said
 from console.replay.keys import Key, Names
-from console.replay.record import Recording, Said
 from followup.clock import Clock
 from followup.names import CSC, RELAY, topic_of
 from messaging.session import Arrival, Envelope, Session, SessionDownError
@@ -93,7 +93,7 @@ class PlayedCentre:
 
     def __init__(
         self,
-        recording: Recording,
+        conversation: Conversation,
         *,
         csc: Session,
         relay: Session,
@@ -101,25 +101,25 @@ class PlayedCentre:
         wall: Clock,
         witness: Witness,
     ) -> None:
-        self.recording = recording
-        self.telescope = recording.name.telescope
+        self.conversation = conversation
+        self.telescope = conversation.name.telescope
         self.heard: list[Heard] = []
         self.complaints: list[str] = []
         self._csc, self._relay = csc, relay
         self._sky, self._wall = sky, wall
         self._witness = witness
         self._names = Names()
-        self._replies = _replies(recording)
+        self._replies = _replies(conversation)
         self._exchanges: dict[str, _Exchange] = {}
         self._unanswered: dict[str, asyncio.Event] = {}
-        self._numbers = {CSC: max((s.header.sequence for s in recording.by(CSC)), default=0), RELAY: 0}
+        self._numbers = {CSC: max((s.header.sequence for s in conversation.by(CSC)), default=0), RELAY: 0}
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_work = 0
         relay.on_arrival = self._arrived
 
     def start(self) -> None:
         """Begin to play."""
-        for trigger in self.recording.triggers:
+        for trigger in self.conversation.triggers:
             self._names.key(trigger.packet.id, trigger.content)
             self._spawn(self._bring(trigger))
 
@@ -252,12 +252,12 @@ class PlayedCentre:
             self.complaints.append(f"the replay itself broke off: {error}")
 
 
-def _replies(recording: Recording) -> dict[Key, tuple[Reply, ...]]:
+def _replies(conversation: Conversation) -> dict[Key, tuple[Reply, ...]]:
     """Find what was answered to each packet of the telescope: each author's outcomes, once, in order."""
     replies: dict[Key, tuple[Reply, ...]] = {}
-    for said in recording.by(recording.name.telescope):
+    for said in conversation.by(conversation.name.telescope):
         found: dict[tuple[str, ReceiptOutcome], Reply] = {}
-        for receipt in recording.receipts(said.packet):
+        for receipt in conversation.receipts(said.packet):
             content = receipt.content
             if not isinstance(content, Receipt) or receipt.header.author == said.header.author:
                 continue

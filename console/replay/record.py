@@ -4,51 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from agents.gft.enclosures import DEVICES, MASTERS, SITE, STARS, STRATEGIES
 from archive.bundle.importing import Unpacked, open_bundle
+from console.replay.conversation import Conversation, Said
 from console.replay.errors import ReplayError
-from console.replay.keys import Key, Names
+from console.replay.keys import Names
+from console.replay.site_record import limits_of, place_of
 from followup.limits import Limits
-from followup.names import CSC, CampaignName
+from followup.names import CampaignName
 from followup.site import Instrument, Site
-from voevent.kinds import Content, Header, Receipt, Trigger
+from voevent.kinds import Content, Header, Receipt
 from voevent.packet import Packet
 from voevent.read import kind_of, read
 
 LOGS = "logs"
-_LEAST_FREE_GB = 0.1
 _OLD = "it was recorded before telescopes enclosed their calibration: only newer campaigns can be replayed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """A packet of the conversation, with its place in it."""
-
-    packet: Packet
-    header: Header
-    content: Content
-    key: Key
-
-
 @dataclass(kw_only=True)
-class Recording:
-    """What a replay plays.
-
-    Attributes
-    ----------
-    said
-        Every packet of the campaign, in the order in which the CSC committed them.
-    """
+class Recording(Conversation):
+    """What a replay plays: the conversation, and what the telescope enclosed."""
 
     bundle: Unpacked
-    name: CampaignName
-    said: tuple[Said, ...]
-    names: Names = field(repr=False)
 
     @classmethod
     def read(cls, path: Path, folder: Path) -> Recording:
@@ -80,37 +62,7 @@ class Recording:
             said=tuple(
                 Said(packet=p, header=h, content=c, key=names.known[p.id]) for p, h, c in found.values()
             ),
-            names=names,
         )
-
-    def by(self, author: str) -> tuple[Said, ...]:
-        """Give what one site said, in the order of its own numbers."""
-        return tuple(
-            sorted((s for s in self.said if s.header.author == author), key=lambda s: s.header.sequence)
-        )
-
-    @property
-    def triggers(self) -> tuple[Said, ...]:
-        """The triggers, by time."""
-        found = [said for said in self.by(CSC) if isinstance(said.content, Trigger)]
-        if not found:
-            raise ReplayError(f"the record of {self.name} holds no trigger")
-        return tuple(sorted(found, key=lambda said: said.header.date))
-
-    @property
-    def start(self) -> datetime:
-        """When the first trigger was written (sky time)."""
-        return self.triggers[0].header.date
-
-    @property
-    def end(self) -> datetime:
-        """When the last packet was written (sky time)."""
-        return max(said.header.date for said in self.said)
-
-    def receipts(self, cited: Packet) -> tuple[Said, ...]:
-        """Give the receipts about a packet in the order in which they were written."""
-        found = [s for s in self.said if isinstance(s.content, Receipt) and s.content.cited == cited.id]
-        return tuple(sorted(found, key=_receipt_order))
 
     # --- what the telescope enclosed ---------------------------------------------------------------
 
@@ -127,6 +79,10 @@ class Recording:
             light = " (it is a light bundle)" if self.bundle.manifest.light else ""
             raise ReplayError(f"the record of {self.name} has no {path}{light}", hint=_OLD)
         return found
+
+    def encloses(self, path: str) -> bool:
+        """Whether the telescope enclosed a file: not in a campaign that it refused."""
+        return (self.bundle.files(LOGS) / path).is_file()
 
     @property
     def masters(self) -> Path:
@@ -145,30 +101,11 @@ class Recording:
 
     def place(self) -> tuple[Site, Instrument]:
         """Give the site and its detector."""
-        said = self._site()
-        try:
-            site = {**said["site"], "horizon": tuple(map(tuple, said["site"]["horizon"]))}
-            instrument = {
-                **said["instrument"],
-                "filters": tuple(said["instrument"]["filters"]),
-                "zero_points": tuple(map(tuple, said["instrument"]["zero_points"])),
-            }
-            return Site(**site), Instrument(**instrument)
-        except (KeyError, TypeError) as error:
-            raise ReplayError(f"{SITE} of {self.name} cannot be understood: {error}") from error
+        return place_of(self._site(), f"{SITE} of {self.name}")
 
     def limits(self) -> Limits:
-        """Give the safety limits in force, but for the room on the disk, which is another one now."""
-        said = self._site().get("settings", {}).get("limits", {})
-        try:
-            limits = Limits(
-                **{**said, "power_lost_file": Path(said.get("power_lost_file", "run/power-lost"))}
-            )
-        except (TypeError, ValueError) as error:
-            raise ReplayError(
-                f"{SITE} of {self.name} has limits that cannot be understood: {error}"
-            ) from error
-        return replace(limits, min_free_gb=_LEAST_FREE_GB)
+        """Give the safety limits in force, but for what is about the computer, which is another one now."""
+        return limits_of(self._site(), f"{SITE} of {self.name}")
 
     @property
     def weather_changes(self) -> tuple[datetime, ...]:
@@ -200,8 +137,3 @@ class Recording:
         except ValueError as error:
             raise ReplayError(f"{SITE} of {self.name} cannot be read: {error}") from error
         return found
-
-
-def _receipt_order(said: Said) -> tuple[bool, datetime]:
-    """Interim receipts first: their authors' clocks need not agree."""
-    return isinstance(said.content, Receipt) and said.content.outcome.final, said.header.date

@@ -8,34 +8,22 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from agents.gft.closing import LOGS
-from console.replay.clock import JumpingClock
 from console.replay.contents import digests
-from console.replay.errors import ReplayError
+from console.replay.conversation import Conversation
+from console.replay.course import BEFORE, Course, run_through
 from console.replay.others import Heard
 from console.replay.record import Recording
+from console.replay.scene import SceneOf, recorded_scene
 from console.replay.stage import Stage, staged
-from console.replay.stillness import CountingLoop, Stillness
 from console.state import State
-from followup.clock import Clock, SkyClock, WallClock
 from transfer.errors import ManifestError
 from transfer.local import file_digest
 from transfer.manifest import Manifest
 from voevent.kinds import Upload, UploadState
-
-_BEFORE = timedelta(seconds=60)
-"""The sky's clock stands so much earlier than the first trigger while everything starts."""
-_AFTER = timedelta(hours=6)
-"""So much later than the record's end (sky time) a replay is given up."""
-_PATIENCE_S = 300.0
-_POLL_S = 0.1
-_LOOK_S = 0.001
-_TICK_S = 30.0
-"""The sky's clock jumps no farther than this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +59,7 @@ class Replayed:
     wall_s: float
 
 
-def replay_telescope(
-    recording: Recording, root: Path, *, speed: float | None = None, strategies: str = ""
-) -> Replayed:
+def replay_telescope(recording: Recording, root: Path, *, speed: float | None = None) -> Replayed:
     """Play a record against the telescope's agent (blocking).
 
     Parameters
@@ -82,8 +68,6 @@ def replay_telescope(
         A folder of its own, which does not exist yet.
     speed
         How many times faster than then; None for as fast as the agent answers.
-    strategies
-        Those to follow instead of the recorded ones.
 
     Raises
     ------
@@ -92,39 +76,60 @@ def replay_telescope(
     ReplayError
         When the record does not have what is needed, or the agent answers no more.
     """
-    with asyncio.Runner(loop_factory=CountingLoop) as runner:
-        return runner.run(_replay(recording, State(root), speed=speed, strategies=strategies))
+    return play(recording, recorded_scene(recording), root, speed=speed)
 
 
-async def _replay(recording: Recording, state: State, *, speed: float | None, strategies: str) -> Replayed:
+def play(
+    conversation: Conversation, scene_of: SceneOf, root: Path, *, speed: float | None = None
+) -> Replayed:
+    """Play triggers to a telescope's agent that works with what it is given (blocking).
+
+    Parameters
+    ----------
+    conversation
+        With the triggers, and how each packet of the agent is answered; those that were never said before are
+        answered as by an idle centre.
+    scene_of
+        Makes what the agent works with.
+    root
+        A folder of its own, which does not exist yet.
+    speed
+        How many times faster than the sky; None for as fast as the agent answers.
+
+    Raises
+    ------
+    ReplayRefusedError
+        When something real might be reached.
+    ReplayError
+        When something is missing, or the agent answers no more.
+    """
     began = time.monotonic()
-    start = recording.start - _BEFORE
-    jumping = JumpingClock(start)
-    sky: Clock = jumping
-    if speed is not None:
-        wall = WallClock()
-        sky = SkyClock(sky_epoch=start, wall_epoch=wall.now(), rate=speed, wall=wall)
-    running_out: asyncio.Task[None] | None = None
-    try:
-        async with staged(recording, state, sky=sky, strategies=strategies) as stage:
-            if isinstance(sky, SkyClock):
-                sky.set(start, sky.wall.now())  # the start took its time
-            stage.others.start()
-            try:
-                ended = await (
-                    _run_down(stage, recording, sky) if speed else _jump_on(stage, recording, jumping)
-                )
-                return await _replayed(stage, recording, ended=ended, began=began)
-            finally:
-                # Who ends makes the telescope safe first, which takes its time by the sky's clock.
-                running_out = asyncio.create_task(_run_out(jumping))
-    finally:
-        if running_out is not None:
-            running_out.cancel()
-            await asyncio.gather(running_out, return_exceptions=True)
+    state = State(root)
+    return run_through(
+        lambda sky: staged(conversation, scene_of, state, sky=sky),
+        begin=_begun,
+        outcome=lambda stage, ended: _replayed(stage, ended=ended, began=began),
+        start=conversation.start - BEFORE,
+        speed=speed,
+    )
 
 
-async def _replayed(stage: Stage, recording: Recording, *, ended: bool, began: float) -> Replayed:
+def _begun(stage: Stage) -> Course:
+    others = stage.others
+    others.start()
+    return Course(
+        journal=stage.journal,
+        heard=others.heard,
+        busy=lambda: others.busy,
+        unanswered=others.unanswered,
+        over=lambda: others.over and not stage.agent.campaigns,
+        changes=stage.scene.changes,
+        last=others.conversation.triggers[-1].header.date,
+        until=stage.scene.until,
+    )
+
+
+async def _replayed(stage: Stage, *, ended: bool, began: float) -> Replayed:
     reduction_s = await stage.bench.reduce(time.thread_time)
     files, damaged = await asyncio.to_thread(_uploaded, stage)
     return Replayed(
@@ -132,92 +137,11 @@ async def _replayed(stage: Stage, recording: Recording, *, ended: bool, began: f
         complaints=tuple(stage.others.complaints),
         files=files,
         damaged=damaged,
-        decisions=await asyncio.to_thread(_decisions, stage, recording),
+        decisions=await asyncio.to_thread(_decisions, stage),
         ended=ended,
         reduction_s=reduction_s,
         wall_s=time.monotonic() - began,
     )
-
-
-async def _run_out(sky: JumpingClock) -> None:
-    """Have the clock jump for whoever still waits for it."""
-    while True:
-        await asyncio.sleep(_LOOK_S)
-        sky.jump()
-
-
-def _over(stage: Stage) -> bool:
-    return stage.others.over and not stage.agent.campaigns
-
-
-async def _jump_on(stage: Stage, recording: Recording, sky: JumpingClock) -> bool:
-    """Have the clock jump whenever nobody works; tell whether the campaign came to its end."""
-    loop = asyncio.get_running_loop()
-    if not isinstance(loop, CountingLoop):
-        raise TypeError("a replay at full speed needs an event loop that counts")
-    stillness = Stillness(loop, stage.journal, lambda: stage.others.busy)
-    watch = _Watch(stage)
-    marks = [asyncio.create_task(_tick(sky))]
-    marks += [asyncio.create_task(_mark(sky, time)) for time in recording.weather_changes]
-    try:
-        while True:
-            await watch.over(stillness.reached(unanswered=stage.others.unanswered))
-            if _over(stage):
-                return True
-            if sky.now() > recording.end + _AFTER or not sky.jump():
-                return False
-    finally:
-        for mark in marks:
-            mark.cancel()
-        await asyncio.gather(*marks, return_exceptions=True)
-
-
-async def _tick(sky: JumpingClock) -> None:
-    """Have the clock stop now and then, so that who looks around sees the time go by."""
-    while True:
-        await sky.sleep(_TICK_S)
-
-
-async def _mark(sky: JumpingClock, time: datetime) -> None:
-    """Have the clock stop at a time."""
-    await sky.sleep((time - sky.now()).total_seconds())
-
-
-async def _run_down(stage: Stage, recording: Recording, sky: Clock) -> bool:
-    """Let the clock run; tell whether the campaign came to its end."""
-    while sky.now() <= recording.end + _AFTER:
-        if _over(stage) and sky.now() > recording.triggers[-1].header.date:
-            return True
-        await asyncio.sleep(_POLL_S)
-    return False
-
-
-class _Watch:
-    """Sees to it that something goes on."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    async def over(self, work: Any) -> None:
-        """Wait for it, as long as something goes on.
-
-        Raises
-        ------
-        ReplayError
-            When nothing has happened for too long.
-        """
-        task = asyncio.ensure_future(work)
-        seen: tuple[int, ...] = ()
-        while not task.done():
-            await asyncio.wait({task}, timeout=_PATIENCE_S)
-            now = (self._stage.journal.written, len(self._stage.others.heard))
-            if not task.done() and now == seen:
-                task.cancel()
-                raise ReplayError(
-                    f"the agent has said and done nothing for {_PATIENCE_S:.0f} s with something unanswered"
-                )
-            seen = now
-        task.result()
 
 
 def _uploaded(stage: Stage) -> tuple[dict[tuple[str, int], Mapping[str, str]], tuple[str, ...]]:
@@ -250,8 +174,8 @@ def _not_there(folder: Path, manifest: Manifest) -> list[str]:
     ]
 
 
-def _decisions(stage: Stage, recording: Recording) -> tuple[Mapping[str, Any], ...]:
-    path = stage.bench.folder / str(recording.name) / LOGS / "decisions.json"
+def _decisions(stage: Stage) -> tuple[Mapping[str, Any], ...]:
+    path = stage.bench.folder / str(stage.others.conversation.name) / LOGS / "decisions.json"
     try:
         return tuple(json.loads(path.read_bytes()))
     except (OSError, ValueError):

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Column
 from rich.text import Text
 
+from console.replay.parties import Party
 from console.replay.verdict import Line, Sameness, Verdict
 from console.screen import listing, number_column
 
@@ -58,10 +59,12 @@ def show_verdict(
     _section(console, "packets", verdict.packets, everything=everything)
     _section(console, "decisions", verdict.decisions, everything=everything)
     _section(console, "datasets", verdict.datasets, everything=everything)
-    share = 100.0 * verdict.reduction_s / verdict.wall_s if verdict.wall_s else 0.0
+    reduced = ""
+    if verdict.against is Party.GFT:
+        share = 100.0 * verdict.reduction_s / verdict.wall_s if verdict.wall_s else 0.0
+        reduced = f", of which {verdict.reduction_s:.1f} s ({share:.0f} %) processor time of the reduction"
     console.print(
-        f"{verdict.wall_s:.1f} s, of which {verdict.reduction_s:.1f} s ({share:.0f} %) processor time of the"
-        f" reduction; digest of all that is not time-stamped: {verdict.digest[:16]}",
+        f"{verdict.wall_s:.1f} s{reduced}; digest of all that is not time-stamped: {verdict.digest[:16]}",
         markup=False,
     )
 

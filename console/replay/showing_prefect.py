@@ -36,16 +36,30 @@ def shown_in(prefect: str) -> Iterator[Runner]:
     if prefect == NONE:
         yield PlainRunner()
         return
+    with kept_in(prefect) as runner:
+        yield runner
+        asyncio.run(_settle(runner))
+
+
+@contextmanager
+def kept_in(prefect: str) -> Iterator[PrefectRunner]:
+    """Give what speaks to that Prefect server.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no URL, or no server answers there.
+    """
     url = checked_url(prefect)
     _await_server(url)
     with tempfile.TemporaryDirectory(prefix="followup-prefect-", ignore_cleanup_errors=True) as folder:
         runner = make_runner(Path(folder), _USER, f"{url}/api")
+        if not isinstance(runner, PrefectRunner):
+            raise ConfigurationError(f"{prefect!r} is no Prefect server", hint="a URL: http://HOST:4200")
         try:
             yield runner
-            asyncio.run(_settle(runner))
         finally:
-            if isinstance(runner, PrefectRunner):
-                runner.close()
+            runner.close()
 
 
 def _await_server(url: str) -> None:
@@ -65,11 +79,10 @@ def _await_server(url: str) -> None:
             return
 
 
-async def _settle(runner: Runner) -> None:
+async def _settle(runner: PrefectRunner) -> None:
     """Wait until everything is shown; a server that is away for a moment is waited for."""
-    looks = int(_SETTLE_S / _LOOK_S) if isinstance(runner, PrefectRunner) else 0
-    for _ in range(looks):
-        if isinstance(runner, PrefectRunner) and not runner.away:
+    for _ in range(int(_SETTLE_S / _LOOK_S)):
+        if not runner.away:
             break
         await asyncio.sleep(_LOOK_S)
     await runner.settle(_SETTLE_S)

@@ -32,6 +32,14 @@ class CountingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.working = 0
+        self._resting: list[asyncio.Future[None]] = []
+
+    async def rest(self) -> None:
+        """Return when no thread works."""
+        if self.working:
+            resting = self.create_future()
+            self._resting.append(resting)
+            await resting
 
     def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]  # the stub's type variables cannot be spelt here
         """Run something in a thread, and count it until it is done."""
@@ -42,6 +50,11 @@ class CountingLoop(asyncio.SelectorEventLoop):
 
     def _worked(self, _future: object) -> None:
         self.working -= 1
+        if not self.working:
+            resting, self._resting = self._resting, []
+            for each in resting:
+                if not each.done():
+                    each.set_result(None)
 
 
 class CountedJournal(Journal):
@@ -96,7 +109,7 @@ class Stillness:
         """
         while True:
             if self._busy():
-                await asyncio.sleep(_LOOK_S)
+                await (self._loop.rest() if self._loop.working else asyncio.sleep(_LOOK_S))
                 continue
             for _ in range(_ROUNDS):
                 await asyncio.sleep(0)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import agents.gft.campaign
-from agents.gft.reduction import Masters, build_masters
+import agents.gft.reduction.field
+from agents.gft.reduction.calibration import Masters, build_masters
 from followup.almanac import Almanac
 from followup.devices import FrameType
 from followup.figures import finding_chart, lightcurve, sed, visibility
@@ -45,7 +45,7 @@ def night_masters() -> Masters:
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reduce and draw nothing, which takes longer than all the rest; one test has the real thing."""
-    monkeypatch.setattr(agents.gft.campaign, "FieldReduction", PlainReduction)
+    monkeypatch.setattr(agents.gft.reduction.field, "FieldReduction", PlainReduction)
     monkeypatch.setattr(lightcurve, "light_curve_figure", picture)
     monkeypatch.setattr(finding_chart, "finding_chart_figure", picture)
     monkeypatch.setattr(sed, "sed_figure", picture)

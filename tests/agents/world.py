@@ -36,6 +36,7 @@ from followup.campaign import What, fold
 from followup.clock import Clock, SkyClock, WallClock
 from followup.devices import Telescope
 from followup.errors import DeviceError
+from followup.limits import Limits
 from followup.names import CSC, RELAY, CampaignName, topic_of
 from followup.story import Ended, Story
 from followup.strategy import load_strategies
@@ -546,6 +547,7 @@ class Gft(Process):
         world = self.world
         planner = Planner(
             site=world.model.site,
+            limits=Limits(),
             instrument=world.model.instrument,
             strategies=load_strategies(world.strategies, source="strategies"),
             clock=self.sky,

@@ -11,6 +11,7 @@ import pytest
 from console.casting import DAY, OBSERVABLE, burst_name, first_burst, observable
 from followup.almanac import Almanac
 from followup.errors import ConfigurationError
+from followup.limits import Limits
 from followup.plan import ALMANAC_AHEAD, first_answer
 from followup.strategy import default_strategies
 from simulators.earth import altitude_azimuth_deg
@@ -59,6 +60,7 @@ def test_one_telescope_observes_at_once_and_the_other_never(cast, almanacs, seed
             strategies=default_strategies(),
             instrument=known.instrument,
             almanac=almanacs[known.name],
+            limits=Limits(),
             now=now,
         )
         for known in (SPM, JILIN)

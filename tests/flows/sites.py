@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import agents.gft.campaign
+import agents.gft.reduction.field
 from console.agent import make_runner
 from followup.almanac import Almanac
 from followup.campaign import What
@@ -58,7 +58,7 @@ async def play(world: World, burst: str) -> None:
 
 async def main() -> None:
     folder, api_url = Path(sys.argv[1]), sys.argv[2]
-    agents.gft.campaign.FieldReduction = PlainReduction  # type: ignore[assignment, attr-defined]
+    agents.gft.reduction.field.FieldReduction = PlainReduction  # type: ignore[assignment, misc]
     for module, drawn in {
         lightcurve: "light_curve_figure",
         finding_chart: "finding_chart_figure",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from followup.limits import Limits
 from followup.site import Instrument, Site
 from followup.visibility import Visibility
 from voevent.kinds import Trigger, TriggerAction
@@ -69,11 +70,13 @@ def hourly(
     moon: list[float] | None = None,
     separation: list[float] | None = None,
     where: Site | None = None,
+    limits: Limits | None = None,
 ) -> Visibility:
     """Build a visibility with one value an hour, the target due south."""
     count = len(altitude)
     return Visibility(
         site=where or site(),
+        limits=limits or Limits(),
         start=MIDNIGHT,
         unix_s=MIDNIGHT.timestamp() + 3600.0 * np.arange(count),
         altitude_deg=np.array(altitude),

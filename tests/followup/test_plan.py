@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from followup.almanac import Almanac
+from followup.limits import Limits
 from followup.plan import ALMANAC_AHEAD, Acceptance, Plan, first_answer, make_plan
 from followup.strategy import default_strategies
 from tests.followup.builders import MIDNIGHT, instrument, position, site, trigger
@@ -25,6 +26,7 @@ def answer(given: Trigger, almanac: Almanac, *, after_s: float = 100.0) -> Accep
         strategies=default_strategies(),
         instrument=instrument(),
         almanac=almanac,
+        limits=Limits(),
         now=MIDNIGHT + timedelta(seconds=after_s),
     )
 
@@ -35,6 +37,7 @@ def plan(given: Trigger) -> Plan:
         campaign="sb26112201.gft-spm",
         strategies=default_strategies(),
         site=site(),
+        limits=Limits(),
         instrument=instrument(),
         now=NOW,
     )

@@ -10,11 +10,14 @@ from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from followup.limits import Limits
 from followup.obstacle import obstacle
 from followup.offline import astroplan
+from followup.safety import pointing_breaches
 from followup.visibility import (
     Visibility,
     airmass,
+    altitude_of_airmass_deg,
     horizon_deg,
     instant,
     location_of,
@@ -36,7 +39,7 @@ def hours(visibility: Visibility) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize(("ra_deg", "dec_deg"), [(80.0, 20.0), (200.0, 70.0), (30.0, -40.0)])
 def test_agrees_with_astroplan_constraints(ra_deg: float, dec_deg: float) -> None:
-    seen = observe_visibility(position(ra_deg, dec_deg), site(), start=MIDNIGHT, end=MIDNIGHT + DAY)
+    seen = observe_visibility(position(ra_deg, dec_deg), site(), Limits(), start=MIDNIGHT, end=MIDNIGHT + DAY)
     times = Time(seen.unix_s, format="unix")
     observer = astroplan.Observer(location=location_of(site()))
     target = SkyCoord(ra_deg * u.deg, dec_deg * u.deg)
@@ -70,6 +73,46 @@ def test_the_moon_counts_only_while_it_is_up() -> None:
     assert hours(hourly(altitude=[50] * 4, sun=[-30] * 4, separation=near)) == [(0, 3)]
     rises = hourly(altitude=[50] * 4, sun=[-30] * 4, separation=near, moon=[-20, -5, 10, 20])
     assert hours(rises) == [(0, 1)], "the edge is not interpolated into the time when the Moon is up"
+
+
+def test_the_mount_reaches_neither_the_zenith_nor_far_from_the_meridian() -> None:
+    night = {"altitude": [40, 60, 80, 60, 40], "sun": [-30] * 5}
+    assert hours(hourly(**night, limits=Limits(max_altitude_deg=70.0))) == [(0, 1.5), (2.5, 4)]
+    # In the south the hour angle is 0, whatever the altitude.
+    assert hours(hourly(**night, limits=Limits(max_hour_angle_h=0.5))) == [(0, 4)]
+    # Airmass 1.5 is at 41.7 deg.
+    through_air = hours(hourly(**night, limits=Limits(max_airmass=1.5)))
+    assert through_air == [(pytest.approx(0.087, abs=0.002), pytest.approx(3.913, abs=0.002))]
+    assert altitude_of_airmass_deg(40.0) == 0.0
+    assert airmass(altitude_of_airmass_deg(2.0)) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("ra_deg", "dec_deg"), [(80.0, 20.0), (200.0, 70.0), (30.0, -40.0)])
+def test_hour_angles_agree_with_astroplan(ra_deg: float, dec_deg: float) -> None:
+    seen = observe_visibility(position(ra_deg, dec_deg), site(), Limits(), start=MIDNIGHT, end=MIDNIGHT + DAY)
+    observer = astroplan.Observer(location=location_of(site()))
+    target = SkyCoord(ra_deg * u.deg, dec_deg * u.deg)
+    theirs = observer.target_hour_angle(Time(seen.unix_s, format="unix"), target)
+    apart = (seen.hour_angle_h - theirs.to_value(u.hourangle) + 12.0) % 24.0 - 12.0
+    # Precession since 2000 and aberration: theirs is of the catalogue's place.
+    assert np.abs(apart).max() < 0.1
+
+
+def test_windows_are_where_the_mount_may_look() -> None:
+    limits = Limits(max_hour_angle_h=2.0, max_altitude_deg=75.0, max_airmass=1.4)
+    free, seen = (
+        observe_visibility(position(), site(), each, start=MIDNIGHT, end=MIDNIGHT + DAY, step_s=60.0)
+        for each in (Limits(), limits)
+    )
+    inside = np.zeros(len(seen.unix_s), dtype=bool)
+    for window in seen.windows:
+        inside |= (seen.unix_s > window.start.timestamp()) & (seen.unix_s < window.end.timestamp())
+    assert 0 < inside.sum() < sum(w.duration_s for w in free.windows) / 60.0
+    for altitude, azimuth, hour_angle in zip(
+        seen.altitude_deg[inside], seen.azimuth_deg[inside], seen.hour_angle_h[inside], strict=True
+    ):
+        where = {"altitude_deg": altitude, "azimuth_deg": azimuth, "hour_angle_h": hour_angle}
+        assert pointing_breaches(**where, site=site(), limits=limits) == ()
 
 
 def test_local_horizon() -> None:
@@ -115,6 +158,17 @@ def test_local_horizon() -> None:
         (
             hourly(altitude=[50] * 3, sun=[-30] * 3, moon=[30] * 3, separation=[9.0, 8.4, 8.0]),
             "8.0 deg from the Moon when up in the dark in the next 2 h (at least 20 deg are wanted)",
+        ),
+        (
+            hourly(altitude=[50, 60, 70], sun=[-30] * 3, limits=Limits(max_altitude_deg=45.0)),
+            (
+                "never within the mount's limits when up in the dark in the next 2 h: "
+                "altitude 50 to 70 deg (at most 45), 0.0 to 0.0 h from the meridian (at most 12)"
+            ),
+        ),
+        (
+            hourly(altitude=[5, 20, 9], sun=[-30] * 3, limits=Limits(max_airmass=2.0)),
+            "never above 29.9 deg in the next 2 h (highest 20.0 deg at 2026-11-22 09:00 UTC)",
         ),
         (hourly(altitude=[50] * 3, sun=[-30] * 3), ""),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 from followup.errors import ConfigurationError
 from simulators.population import draw_burst
 from simulators.scenario import Scenario, ScenarioFile, read_scenario, write_scenario
+from simulators.tabulated import TabulatedAfterglow, TabulatedPoint
 
 T0 = datetime(2026, 11, 22, 3, 0, 0, 123456, tzinfo=UTC)
 
@@ -25,6 +27,13 @@ def test_what_is_written_is_read_back(tmp_path):
     write_scenario(scenario, tmp_path / "sky.json")
     assert read_scenario(tmp_path / "sky.json") == scenario
     assert [path.name for path in tmp_path.iterdir()] == ["sky.json"]
+
+
+def test_no_other_light_than_power_laws_is_written(tmp_path):
+    point = TabulatedPoint(t_s=1.5, filter="r", wavelength_nm=617.0, mag=17.0, mag_err=0.1)
+    burst = dataclasses.replace(_burst(1), afterglow=TabulatedAfterglow(points=(point,)))
+    with pytest.raises(TypeError, match="no scenario can hold a TabulatedAfterglow"):
+        write_scenario(Scenario(seed=7, bursts=(burst,)), tmp_path / "sky.json")
 
 
 def test_a_burst_is_added_or_takes_the_place_of_its_namesake():

@@ -150,7 +150,8 @@ class FieldReduction:
         Returns
         -------
         list of PhotometryPoint
-            Measurements, or one upper limit; empty while there is no usable frame.
+            Measurements, or one upper limit; empty while there is no usable frame, and when something is too
+            bright to be measured, so that no limit holds.
         """
         with self._lock:
             group = (task, filter_name)
@@ -211,11 +212,13 @@ class FieldReduction:
             _log.warning("%s", error, extra=self._labels())
 
     def _points(self, group: Group, source: Candidate | None) -> list[PhotometryPoint]:
-        """Measure the group at the source; give the limit of the search where there is none."""
+        """Measure the group at the source; give the limit of the search where there is none, if it holds."""
         if source is not None:
             measured = self._plates.measured(group, source.position)
             if measured:
                 return points(measured, task=group[0], filter_name=group[1])
+        if self._hunt.too_bright(group) is not None:
+            return []
         times = self._plates.times_s(self._plates.of(group))
         limit_mag = self._hunt.search(group).limit_mag
         return [limit_point(times, limit_mag, task=group[0], filter_name=group[1])]

@@ -22,6 +22,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from agents.gft.reduction.calibration import SATURATED
 from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.image import Shape, SkyImage, ZeroPoint
 from agents.gft.reduction.profile import StarProfile
@@ -123,23 +124,36 @@ class ReducedFrame:
         """
         if self.wcs is None or self.shape is None or self.zero is None:
             raise ReductionError(f"{self.path.name} cannot be measured: {self.problem}")
-        try:
-            with fits.open(self.path, memmap=False) as hdus:
-                pixels = hdus[0].data.astype(np.float32)
-                masked = hdus["MASK"].data != 0
-        except (OSError, KeyError, TypeError, AttributeError) as error:
-            raise ReductionError(
-                f"the calibrated frame {self.path} cannot be read: {error}",
-                hint="restore it, or delete it and let the frame be reduced again",
-            ) from error
+        pixels, mask = self._read()
         return SkyImage(
             pixels=pixels,
-            masked=masked,
+            masked=mask != 0,
             wcs=self.wcs,
             shape=self.shape,
             zero=self.zero,
             noise_factor=self.noise_factor,
         )
+
+    def saturated(self) -> NDArray[np.bool_]:
+        """Read which good pixels are beyond the detector's linear range.
+
+        Raises
+        ------
+        ReductionError
+            When its file is gone or damaged.
+        """
+        saturated: NDArray[np.bool_] = self._read()[1] == SATURATED
+        return saturated
+
+    def _read(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        try:
+            with fits.open(self.path, memmap=False) as hdus:
+                return hdus[0].data.astype(np.float32), hdus["MASK"].data.astype(np.uint8)
+        except (OSError, KeyError, TypeError, AttributeError) as error:
+            raise ReductionError(
+                f"the calibrated frame {self.path} cannot be read: {error}",
+                hint="restore it, or delete it and let the frame be reduced again",
+            ) from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

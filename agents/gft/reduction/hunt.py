@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.flux import mean
+from agents.gft.reduction.overexposed import overexposed
 from agents.gft.reduction.plates import Group, Plates, separation_arcsec
 from agents.gft.reduction.transient import Candidate, Search, search
 from voevent.kinds import Trigger
@@ -25,9 +26,10 @@ _SAME_SOURCE_ARCSEC = 2.0
 _ALONE_SIGMA = 6.0
 _ALONE_ON_ONE_FRAME_SIGMA = 10.0
 _SUPPORT_SIGMA = 2.0
+_AGAIN_SIGMA = 3.0
 _LASTING = 0.25
 _CERTAIN_SIGMA = 10.0
-"""A source this significant needs no further search; a weaker one gives way to a stronger one found later."""
+"""A source this significant on more than one frame needs no further search."""
 
 
 class Hunt:
@@ -63,16 +65,17 @@ class Hunt:
         self._plates = plates
         self._labels = {"burst": trigger.burst, "campaign": f"{trigger.burst}.{trigger.telescope}"}
         self._searches: dict[Group, tuple[int, Search]] = {}
+        self._too_bright: dict[Group, tuple[int, SkyPosition | None]] = {}
 
     def source(self, groups: Sequence[Group]) -> Candidate | None:
         """Find the best candidate of all searches; these groups are searched unless it is certain."""
         best = self._best()
         for group in groups:
-            if best is not None and best.snr >= _CERTAIN_SIGMA:
+            if best is not None and self._certain(*best):
                 break
             self.search(group)
             best = self._best()
-        return best
+        return None if best is None else best[0]
 
     def search(self, group: Group) -> Search:
         """Search a group, once for as long as it does not grow."""
@@ -92,35 +95,99 @@ class Hunt:
         self._searches[group] = (len(frames), done)
         return done
 
-    def _best(self) -> Candidate | None:
-        """Find the candidate that is the most significant over all groups that show it."""
-        everything = [
-            c for group, (_, s) in self._searches.items() for c in s.candidates if self._believed(c, group)
-        ]
-
-        def together(candidate: Candidate) -> float:
-            return sum(
-                other.snr**2
-                for other in everything
-                if separation_arcsec(candidate.position, other.position) < _SAME_SOURCE_ARCSEC
+    def too_bright(self, group: Group) -> SkyPosition | None:
+        """Where most frames of a group show something new that they cannot measure: no limit holds then."""
+        frames = self._plates.of(group)
+        count, place = self._too_bright.get(group, (0, None))
+        if count == len(frames):
+            return place
+        places = []
+        for frame in frames:
+            try:
+                image, saturated = frame.image(), frame.saturated()
+            except ReductionError as error:
+                _log.warning("%s", error, extra=self._labels)
+                continue
+            stars = self._plates.stars_on(frame)
+            found = overexposed(image, saturated, stars, group[1], (self.circle, self.radius_deg))
+            if found is not None:
+                places.append(found)
+        # A trail or a cosmic ray is on one of them.
+        place = places[-1] if 2 * len(places) > len(frames) else None
+        if place is not None:
+            _log.warning(
+                "something at %.5f %+.5f is too bright to be measured in %s %s: no limit is given",
+                place.ra_deg,
+                place.dec_deg,
+                *group,
+                extra=self._labels,
             )
+        self._too_bright[group] = (len(frames), place)
+        return place
 
-        return max(everything, key=lambda c: (together(c), c.snr), default=None)
+    def _best(self) -> tuple[Candidate, Group] | None:
+        """Find the candidate for which there is most evidence, and where it shows best."""
+        believed = [
+            (candidate, group)
+            for group, (_, found) in self._searches.items()
+            for candidate in found.candidates
+            if self._believed(candidate, group)
+        ]
+        places: list[tuple[Candidate, Group]] = []
+        for candidate, group in sorted(believed, key=lambda sighting: -sighting[0].snr):
+            if all(
+                separation_arcsec(candidate.position, other.position) >= _SAME_SOURCE_ARCSEC
+                for other, _ in places
+            ):
+                places.append((candidate, group))
+        if len(places) < 2:
+            return next(iter(places), None)
+        return max(places, key=lambda place: self._evidence(place[0]))
+
+    def _evidence(self, candidate: Candidate) -> float:
+        """Add up what all frames show at its place, whether or not it stood out there by itself.
+
+        A faint afterglow shows a little in many series, a cosmic ray much in one.
+        """
+        significances = self._significances(candidate, self._plates.groups())
+        return sum(max(0.0, snr) ** 2 for snr in significances)
 
     def _believed(self, candidate: Candidate, group: Group) -> bool:
         """Whether the candidate is more than the luckiest of the many places that were looked at.
 
-        In 100,000 independent apertures noise alone exceeds 5 standard deviations in one search of thirty;
-        on a single frame a faint cosmic ray can look like a star. Such a source is believed when the task's
-        other filters show something at its place as well.
+        In 100,000 independent apertures noise alone exceeds 5 standard deviations in one search of thirty.
+        On a single frame a cosmic ray can look like a star, the more so upon one. Such a source is believed
+        when other frames show something at its place as well; a bright one also as long as there are none.
         """
-        alone = _ALONE_SIGMA if len(self._plates.of(group)) > 1 else _ALONE_ON_ONE_FRAME_SIGMA
-        if candidate.snr >= alone:
+        supported = self._supported(candidate, group)
+        if supported:
             return True
-        others = [g for g in self._plates.groups() if g[0] == group[0] and g != group]
-        measured = [self._plates.measured(other, candidate.position) for other in others]
-        support = [mean([m.flux for m in series]).snr for series in measured if series]
-        return bool(support) and sum(support) / math.sqrt(len(support)) >= _SUPPORT_SIGMA
+        if len(self._plates.of(group)) > 1:
+            return candidate.snr >= _ALONE_SIGMA
+        return supported is None and candidate.snr >= _ALONE_ON_ONE_FRAME_SIGMA
+
+    def _certain(self, candidate: Candidate, group: Group) -> bool:
+        """Whether nothing that other frames may show can matter any more."""
+        seen_again = len(self._plates.of(group)) > 1 or self._supported(candidate, group)
+        return candidate.snr >= _CERTAIN_SIGMA and bool(seen_again)
+
+    def _supported(self, candidate: Candidate, group: Group) -> bool | None:
+        """Tell whether the task's other filters together, or the filter's other tasks, show something there.
+
+        None when there is nothing to look at.
+        """
+        groups = self._plates.groups()
+        beside = self._significances(candidate, [g for g in groups if g[0] == group[0] and g != group])
+        again = self._significances(candidate, [g for g in groups if g[1] == group[1] and g != group])
+        if not beside and not again:
+            return None
+        together = sum(beside) / math.sqrt(len(beside)) if beside else 0.0
+        return together >= _SUPPORT_SIGMA or any(snr >= _AGAIN_SIGMA for snr in again)
+
+    def _significances(self, candidate: Candidate, groups: Sequence[Group]) -> list[float]:
+        """Measure at the candidate's place, in each group that shows it."""
+        measured = [self._plates.measured(group, candidate.position) for group in groups]
+        return [mean([m.flux for m in series]).snr for series in measured if series]
 
     def _lasts(self, candidate: Candidate, group: Group) -> bool:
         """Whether the candidate is seen without the frame that shows it best: a cosmic ray is not."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agents.gft.acquiring import acquire
-from agents.gft.reduction import build_masters
+from agents.gft.reduction.calibration import build_masters
 from agents.gft.reduction.pointing import corrected, looks_at
 from followup.campaign import What
 from followup.devices import FrameType, RawFrame

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import agents.gft.campaign
 from agents.gft.record import Record
-from agents.gft.reduction import Masters
+from agents.gft.reduction.calibration import Masters
 from followup.almanac import Almanac
 from followup.campaign import CampaignState, What, fold, outcome_of, summaries
 from followup.clock import SkyClock

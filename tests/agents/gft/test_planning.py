@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from agents.gft.planning import Planner
+from followup.limits import Limits
 from followup.plan import Plan
 from followup.strategy import default_strategies
 from tests.followup.builders import MIDNIGHT, instrument, position, site, trigger
@@ -29,7 +30,13 @@ class SetClock:
 
 
 def planner(clock: SetClock) -> Planner:
-    return Planner(site=site(), instrument=instrument(), strategies=default_strategies(), clock=clock)
+    return Planner(
+        site=site(),
+        limits=Limits(),
+        instrument=instrument(),
+        strategies=default_strategies(),
+        clock=clock,
+    )
 
 
 async def test_answer_plan_and_picture() -> None:

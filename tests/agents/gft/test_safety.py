@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from agents.gft.gate import HALT, HOLD, LIMITS, SAFETY, TAKEOVER, ShutError
+from agents.gft.indi.apparent import altitude_azimuth_deg, apparent
 from agents.gft.limits import within_limits
 from agents.gft.observatory import Observatory
 from agents.gft.safety import SafetyWatch
@@ -379,6 +380,17 @@ async def test_an_idle_mount_does_not_track_into_its_limits(
     await watch.look()
     assert watch._shelter is not None
     assert watch._shelter.done(), "once is enough"
+
+
+async def test_where_a_target_will_be_in_a_moment_can_be_asked(night: Night) -> None:
+    night.sky._time -= timedelta(hours=2.0)  # the target is on its way up
+    here, now = cast("Any", night), night.sky.now()
+    altitude_deg, _ = altitude_azimuth_deg(apparent(TARGET, now), MODEL.site, now)
+    night.limits, night.site = Limits(), replace(MODEL.site, min_altitude_deg=altitude_deg + 0.02)
+    assert within_limits(here, TARGET).startswith("horizon: ")
+    assert not within_limits(here, TARGET, in_s=30.0, for_s=60.0)
+    night.site = replace(MODEL.site, min_altitude_deg=altitude_deg + 1.0)
+    assert within_limits(here, TARGET, in_s=30.0, for_s=600.0).startswith("horizon: "), "it is not there yet"
 
 
 def at_its_limit(night: Night) -> None:

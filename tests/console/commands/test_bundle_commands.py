@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 
 from archive import Archive
+from archive.bundle.manifest import BundleManifest
+from archive.bundle.unpacking import unpack
 from console import settings
 from console.state import State, archive_files, archive_url
 from tests.console.cli import followup
 
 KEPT = Path(__file__).parents[1] / "replay" / "bundles"
 CAMPAIGN = "sb26112201.gft-spm"
+
+
+def read_manifest(bundle: Path, folder: Path) -> BundleManifest:
+    folder.mkdir()
+    return unpack(bundle, folder)
 
 
 @pytest.fixture
@@ -37,6 +44,31 @@ def test_a_campaign_comes_in_and_goes_out_again(state: State, tmp_path: Path) ->
     assert "left out" in answer.out
     answer = followup("import", tmp_path / "again.tar.zst", "--state", state.root)
     assert "a light bundle: the files of logs, t1, t2 are not in it" in answer.out
+
+
+def test_a_campaign_becomes_a_test_case_by_one_command(state: State, tmp_path: Path) -> None:
+    followup("import", KEPT / "small.tar.zst", "--state", state.root)
+    suite = tmp_path / "nights"
+    answer = followup("export", CAMPAIGN, "--to-suite", suite, "--state", state.root)
+    assert answer.status == 0, answer.err
+    assert f"followup replay --suite {suite}" in "".join(answer.out.split("\n"))
+    [case] = suite.iterdir()
+    assert case.name == f"{CAMPAIGN}.tar.zst"
+    light = (
+        read_manifest(case, tmp_path / "case"),
+        read_manifest(KEPT / "small-light.tar.zst", tmp_path / "kept"),
+    )
+    assert light[0] == light[1]
+    answer = followup("export", CAMPAIGN, "x", "--to-suite", suite, "--state", state.root)
+    assert answer.complaint == "x and a suite: one of the two"
+
+
+def test_a_record_that_lacks_something_is_no_test_case(state: State, tmp_path: Path) -> None:
+    followup("import", KEPT / "small-light.tar.zst", "--state", state.root)
+    answer = followup("export", CAMPAIGN, "--to-suite", tmp_path / "nights", "--state", state.root)
+    assert answer.status == 2
+    assert answer.complaint.startswith(f"{CAMPAIGN} cannot be a test case: the record of {CAMPAIGN} has no")
+    assert not list((tmp_path / "nights").iterdir())
 
 
 def test_a_damaged_bundle_is_refused_in_one_line(state: State, tmp_path: Path) -> None:

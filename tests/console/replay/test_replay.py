@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from dataclasses import replace
@@ -17,16 +16,11 @@ from console.replay import stage
 from console.replay.devices import PlayedMount
 from console.replay.playing import replay_bundle
 from console.replay.record import Recording
-from console.replay.stillness import CountedJournal
 from console.replay.verdict import Sameness, Verdict
 from followup.limits import Limits
-from followup.names import RELAY
 from followup.story import Ended, Shown, Story
-from messaging.session import Envelope
-from messaging.transaction import Transaction
-from messaging.xmpp.session import XmppSession
 from tests.console.cli import followup
-from voevent.packet import Packet
+from tests.console.replay.hasty import make_hasty
 
 pytestmark = pytest.mark.integration
 
@@ -92,10 +86,11 @@ def test_the_reduction_is_exercised_on_the_very_pixels() -> None:
     assert verdict.reduction_s > 0.0
 
 
-def test_a_strategy_that_skips_an_epoch(tmp_path: Path) -> None:
+def test_a_strategy_that_skips_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = Recording.read(LIGHT, tmp_path).strategies
     first, _, _ = text.rpartition("[[strategies.epochs]]")
-    verdict = replay_bundle(LIGHT, strategies=first)
+    monkeypatch.setattr(Recording, "strategies", first)
+    verdict = replay_bundle(LIGHT)
     assert not verdict.good
     found = differing(verdict)
     assert "tasks" in found["status plan"]
@@ -150,61 +145,8 @@ def test_a_bias_of_the_photometry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert named["all magnitudes"].startswith("+0.200 mag"), named
 
 
-class UndoneError(Exception):
-    """Takes back what a transaction did."""
-
-
 def test_a_receipt_that_comes_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    sessions: dict[str, XmppSession] = {}
-
-    class Noted(XmppSession):
-        def __init__(self, settings: Any, **facts: Any) -> None:
-            super().__init__(settings, **facts)
-            sessions[settings.user] = self
-
-    class Hasty(CountedJournal):
-        """Has a receipt sent as soon as it is written, before it is committed."""
-
-        hasty = True
-
-        async def write(self, work: Any) -> Any:
-            said: list[Packet] = []
-
-            def looked_into(transaction: Transaction) -> None:
-                store = transaction.store_receipt
-
-                def noted(packet: Packet, *rest: Any, **facts: Any) -> Any:
-                    if not facts.get("sender"):
-                        said.append(packet)
-                    return store(packet, *rest, **facts)
-
-                transaction.store_receipt = noted  # type: ignore[method-assign]  # to hear what is being said
-                work(transaction)
-                raise UndoneError
-
-            if self.hasty:
-                try:
-                    await super().write(looked_into)
-                except UndoneError:
-                    for packet in said:
-                        Hasty.hasty = False
-                        heard.clear()
-                        envelope = Envelope(raw=packet.raw, id=packet.id, body="")
-                        await sessions["gft-spm"].send(RELAY, envelope)
-                        await heard.wait()
-            return await super().write(work)
-
-    heard = asyncio.Event()
-    look = stage._uncommitted
-
-    async def then_go_on(*facts: Any) -> str:
-        found = await look(*facts)
-        heard.set()
-        return found
-
-    monkeypatch.setattr(stage, "XmppSession", Noted)
-    monkeypatch.setattr(stage, "CountedJournal", Hasty)
-    monkeypatch.setattr(stage, "_uncommitted", then_go_on)
+    make_hasty(monkeypatch, stage, "gft-spm", "uncommitted")
     verdict = replay_bundle(LIGHT)
     assert not verdict.good
     assert verdict.faults == (

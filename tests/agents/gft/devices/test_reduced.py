@@ -11,8 +11,8 @@ import pytest
 
 from agents.gft.gate import SAFETY
 from agents.gft.observatory import Observatory
-from agents.gft.reduction import FieldReduction
 from agents.gft.reduction.calibration import build_masters
+from agents.gft.reduction.field import FieldReduction
 from console.indi_stage import raise_curtain, site_settings
 from console.settings import Indi
 from followup.clock import WallClock

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.gft.reduction import Masters, build_masters
+from agents.gft.reduction.calibration import Masters, build_masters
 from followup.devices import FrameType, RawFrame
 from simulators.imager import Imager
 from simulators.sky import SimulatedSky

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.gft.reduction import FieldReduction, Masters
+from agents.gft.reduction.calibration import Masters
+from agents.gft.reduction.field import FieldReduction
 from followup.devices import FrameType, RawFrame
 from simulators.afterglow import Afterglow, SimulatedBurst
 from simulators.imager import Imager

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.gft.reduction import UnsolvedError
 from agents.gft.reduction.astrometry import solve, to_pixels, to_plane, to_sky
+from agents.gft.reduction.errors import UnsolvedError
 from agents.gft.reduction.sources import Detections
 from voevent.packet import SkyPosition
 

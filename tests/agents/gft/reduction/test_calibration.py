@@ -5,8 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from agents.gft.reduction import Masters, ReductionError, build_masters, read_masters, write_masters
-from agents.gft.reduction.calibration import BAD, SATURATED, calibrate
+from agents.gft.reduction.calibration import (
+    BAD,
+    SATURATED,
+    Masters,
+    build_masters,
+    calibrate,
+    read_masters,
+    write_masters,
+)
+from agents.gft.reduction.errors import ReductionError
 from followup.devices import FrameType, RawFrame
 from followup.site import Instrument
 from tests.agents.gft.reduction.observatory import CENTRE, T0, small_telescope

@@ -9,7 +9,8 @@ import math
 import numpy as np
 import pytest
 
-from agents.gft.reduction import FieldReduction, ReductionError
+from agents.gft.reduction.errors import ReductionError
+from agents.gft.reduction.field import FieldReduction
 from simulators.sky import SimulatedCatalogue
 from tests.agents.gft.reduction.observatory import CENTRE, burst_at, make_trigger
 from voevent.packet import SkyPosition
@@ -60,6 +61,25 @@ def test_a_field_without_afterglow_gives_an_honest_limit_and_no_source(observato
         assert limit.mag == pytest.approx(single + 2.5 * math.log10(3.0) / 2.0, abs=0.15)
     curve, source, fit = field.result()
     assert (len(curve), source, fit, field.sed()) == (2, None, None, None)
+
+
+def test_an_afterglow_too_bright_to_be_measured_is_no_limit(observatory, caplog):
+    """GRB 080319B was of magnitude 7: its saturated frames exclude nothing."""
+    place, burst = observatory(11), burst_at(0.4, -0.6, 8.0)
+    field = place.field()
+    place.observe(field, "t1", [burst], start_s=300.0, count=2)
+    with caplog.at_level(logging.WARNING):
+        assert field.photometry("t1", "r") == []
+    assert "too bright to be measured in t1 r" in caplog.text
+    assert field.result() == ([], None, None)
+
+    # Found once it has faded: what was said of the first frames does not change.
+    later = burst_at(0.4, -0.6, 16.0)
+    place.observe(field, "t2", [later], start_s=1000.0, count=2)
+    curve, source, _ = field.result()
+    assert separation_arcsec(source, later.position) < 1.0
+    assert {point.task for point in curve} == {"t2"}
+    assert not any(point.limit for point in curve)
 
 
 def test_sources_at_the_limit_are_found_about_half_the_time(observatory):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from agents.gft.reduction import ReductionError
+from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.frame import read_frame
 from tests.agents.gft.reduction.observatory import burst_at
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
-from agents.gft.reduction import ReductionError, UnsolvedError
 from agents.gft.reduction.apertures import aperture_radius_px, measure
 from agents.gft.reduction.astrometry import to_sky
+from agents.gft.reduction.errors import ReductionError, UnsolvedError
 from agents.gft.reduction.image import Neighbours, Shape, ZeroPoint
 from agents.gft.reduction.profile import StarProfile
 from agents.gft.reduction.sources import background, centroids, detect, measure_profile
