@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 _RAPID_WIDTH, _FINAL_WIDTH, _FINAL_HEAD = 187, 218, 6
 """Lengths of the lines of finals2000A (rapid and predicted values) and of eopc04 (final ones), its title."""
+_ZERO, _MINUS, _BLANK = b"0- "
 _Rows = NDArray[np.bytes_]
 
 
@@ -29,7 +30,7 @@ def earth_orientation() -> iers.IERS_Auto | None:
         rapid = _rows(Path(iers.IERS_A_FILE), _RAPID_WIDTH)
         final = _rows(Path(iers.IERS_B_FILE), _FINAL_WIDTH, skip=_FINAL_HEAD)
         return _table(rapid, final)
-    except (OSError, ValueError):
+    except (OSError, ValueError, IndexError):
         return None
 
 
@@ -46,13 +47,26 @@ def _words(rows: _Rows, first: int, last: int) -> _Rows:
 
 
 def _numbers(rows: _Rows, first: int, last: int) -> NDArray[np.float64]:
-    blank = (rows[:, first - 1 : last] == b" ").all(axis=1)
-    return np.where(blank, b"nan", _words(rows, first, last)).astype(np.float64)
+    """Read a column of decimal fractions, all with the same number of places; blanks are not a number."""
+    cut = rows[:, first - 1 : last].view(np.uint8)
+    point = bytes(cut[0]).find(b".")
+    if point < 0 or not np.isin(cut[:, point], (cut[0, point], _BLANK)).all():
+        raise ValueError(f"columns {first} to {last} hold other numbers")
+    digits = cut.astype(np.int64) - _ZERO
+    digits[(digits < 0) | (digits > 9)] = 0
+    places = cut.shape[1] - 1 - point
+    powers = 10 ** np.array([*range(places + point - 1, places - 1, -1), 0, *range(places - 1, -1, -1)])
+    powers[point] = 0
+    # A whole number divided by a power of ten is rounded once: as a decimal fraction is when it is read.
+    found = (digits @ powers) / 10.0**places
+    found[(cut == _MINUS).any(axis=1)] *= -1.0
+    found[(cut == _BLANK).all(axis=1)] = np.nan
+    return np.asarray(found, np.float64)
 
 
 def _table(rapid: _Rows, final: _Rows) -> iers.IERS_Auto:
     """Put the final values in the place of rapid ones, as far as the rapid file has final ones, too."""
-    known = np.isfinite(_numbers(rapid, 59, 68)) & (_words(rapid, 17, 17) != b"")
+    known = np.isfinite(_numbers(rapid, 59, 68)) & (_words(rapid, 17, 17) != b" ")
     rapid = rapid[known]
     mjd, final_mjd = _numbers(rapid, 8, 15), _numbers(final, 17, 26)
     flag = {"PM": _words(rapid, 17, 17), "UT1": _words(rapid, 58, 58), "dXY": _words(rapid, 96, 96)}

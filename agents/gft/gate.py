@@ -15,6 +15,8 @@ LIMITS = "limits"
 """Keeper while a mount that was left to itself is parked."""
 PEOPLE = (HOLD, HALT, TAKEOVER)
 """Keepers who are people."""
+NOT_SHELTERED = "; NOT SHELTERED: "
+"""Before what keeps the telescope from being made safe, behind the reason why it should be."""
 
 
 class ShutError(DeviceError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.gft.bench import Bench
 from agents.gft.conditions import Conditions, Question
-from agents.gft.gate import LIMITS, SAFETY, TAKEOVER
+from agents.gft.gate import LIMITS, NOT_SHELTERED, SAFETY, TAKEOVER
 from agents.gft.limits import within_limits
 from agents.gft.signs import Signs
 from followup.errors import DeviceError
@@ -28,7 +28,6 @@ _AGAIN_S = 5.0
 """A telescope that could not be made safe is tried again after so long."""
 _UNCLAIMED = timedelta(seconds=60)
 """A telescope that was found, or given back, and that nobody points meanwhile (wall clock) is made safe."""
-_NOT_SHELTERED = "; NOT SHELTERED: "
 _REMIND_S = 600.0
 _REMEMBER = timedelta(seconds=30)
 
@@ -164,7 +163,7 @@ class SafetyWatch:
 
     def _shut(self, reason: str, keeper: str = SAFETY) -> None:
         trouble = self.bench.observatory.trouble
-        self.bench.gate.shut(keeper, reason + (f"{_NOT_SHELTERED}{trouble}" if trouble else ""))
+        self.bench.gate.shut(keeper, reason + (f"{NOT_SHELTERED}{trouble}" if trouble else ""))
 
     def _make_safe(self) -> None:
         if self._shelter is None or self._shelter.done():
@@ -176,7 +175,7 @@ class SafetyWatch:
             # Whoever ends the watch does not stop a mount on its way to the park position.
             while not await asyncio.shield(asyncio.ensure_future(self.bench.observatory.shelter())):
                 if why := self.bench.gate.reasons.get(LIMITS, ""):
-                    self._shut(why.partition(_NOT_SHELTERED)[0], LIMITS)
+                    self._shut(why.partition(NOT_SHELTERED)[0], LIMITS)
                 await self.bench.wall.sleep(_AGAIN_S)
                 if not self._wanted:
                     return

@@ -7,7 +7,7 @@ import logging
 from datetime import datetime
 
 from agents.gft.bench import Bench
-from agents.gft.gate import LIMITS, PEOPLE, SAFETY
+from agents.gft.gate import LIMITS, NOT_SHELTERED, PEOPLE, SAFETY
 from agents.gft.record import Record
 from voevent.kinds import Status, StatusState
 
@@ -36,6 +36,8 @@ async def may_go_on(bench: Bench, record: Record, *, until: datetime) -> bool:
                 and (told is None or trouble or state is not told[0])
             ):
                 text = str(bench.gate)
+                if trouble and trouble not in text:
+                    text += f"{NOT_SHELTERED}{trouble}"  # the safety watch will say so when it looks next
                 record.story.say(f"{state}: {text}", level=logging.WARNING)
                 # Of what people order it is told as soon as they do, if the campaign is open by then.
                 if state is StatusState.UNSAFE or trouble or not record.told_of_hold:

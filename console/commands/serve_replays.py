@@ -31,7 +31,8 @@ def serve_replays(
     Prefect then has the deployment `replay/bundles`, in which a bundle, or all of them, a party and a speed
     can be chosen; schedules are added there, too. Each run ends as recorded, or as not recorded, with the
     verdicts as its artifacts. The folder is looked at again all the time: what `followup export CAMPAIGN
-    --to-suite FOLDER` adds is replayed with the next run. Ctrl-C ends it.
+    --to-suite FOLDER` adds is replayed with the next run. Ctrl-C ends it, after the bundle that is being
+    played.
 
     - `followup serve-replays nights/ --prefect http://127.0.0.1:4200`
     """

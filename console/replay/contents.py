@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +82,6 @@ def _frame_digest(frame: RawFrame) -> str:
 
 def digests(folder: Path, manifest: Manifest) -> Mapping[str, str]:
     """Timeless digests of a dataset's files that are there, by path (blocking)."""
-    return {
-        entry.path: timeless_digest(folder / entry.path)
-        for entry in manifest.files
-        if (folder / entry.path).is_file()
-    }
+    paths = [entry.path for entry in manifest.files if (folder / entry.path).is_file()]
+    with ThreadPoolExecutor(thread_name_prefix="digest", max_workers=os.cpu_count()) as pool:
+        return dict(zip(paths, pool.map(lambda path: timeless_digest(folder / path), paths), strict=True))

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from console.agent import make_runner
 from console.servers import NONE, checked_url
 from flows.runner import PrefectRunner
@@ -64,6 +62,8 @@ def kept_in(prefect: str) -> Iterator[PrefectRunner]:
 
 def _await_server(url: str) -> None:
     """Wait until a server answers: who asks for a replay to be shown wants to see it."""
+    import httpx  # noqa: PLC0415 - a replay that nobody wants to see there starts sooner
+
     deadline = time.monotonic() + _ANSWERS_S
     while True:
         try:

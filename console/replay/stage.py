@@ -1,8 +1,4 @@
-"""The stage of a replay against a telescope: servers of its own, the real agent, and nothing else.
-
-Nothing here can reach anything real: the servers are embedded ones in a new folder, with a certificate
-authority, passwords and keys made for it, and the agent is only let go when its settings lead there.
-"""
+"""The stage of a replay against a telescope: the real agent, and what it works with."""
 
 from __future__ import annotations
 

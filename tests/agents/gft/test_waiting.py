@@ -73,6 +73,24 @@ async def test_what_gets_worse_is_told_and_the_end(bench: Any) -> None:
     ]
 
 
+async def test_a_dome_that_does_not_shut_is_told_before_the_safety_watch_looks_again(bench: Any) -> None:
+    """Its word on the gate comes a moment after the failure, and would not be told any more."""
+    record = Listener()
+    bench.gate.shut(SAFETY, "rain")
+    bench.observatory.trouble = "the dome is stuck"
+    going_on = waiting(bench, record)
+    await bench.sky.advance(1.0)
+    bench.gate.shut(SAFETY, "rain; NOT SHELTERED: the dome is stuck")
+    await bench.sky.advance(1.0)
+    bench.gate.lift(SAFETY)
+    await bench.sky.advance(1.0)
+    assert await going_on
+    assert record.told == [
+        "unsafe: safety: rain; NOT SHELTERED: the dome is stuck",
+        "clear: the telescope may be used again",
+    ]
+
+
 @pytest.mark.parametrize("trouble", ["", "the mount does not park"])
 async def test_a_mount_that_is_being_parked_is_waited_for_and_told_of_when_it_does_not_park(
     bench: Any, trouble: str

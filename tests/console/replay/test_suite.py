@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-
 from console.replay.errors import ReplayError
 from console.replay.serving import Replay, ReplayService
 from console.replay.showing_suite import status_of, suite_data

@@ -1,0 +1,61 @@
+"""A conversation: who triggered it, and when it began."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.replay.conversation import Conversation, Said
+from console.replay.errors import ReplayError
+from console.replay.keys import Names
+from followup.names import CampaignName
+from voevent.build import build
+from voevent.kinds import Content, Header, Status, StatusState, Trigger, TriggerAction
+from voevent.packet import PacketId, SkyPosition
+
+NAME = CampaignName.parse("sb26112201.gft-spm")
+T = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+TRIGGER = Trigger(
+    burst=NAME.burst,
+    telescope=NAME.telescope,
+    action=TriggerAction.OBSERVE,
+    revision=0,
+    trigger_time=T,
+    position=SkyPosition(ra_deg=95.0, dec_deg=40.0, error_radius_deg=0.1),
+    instrument="ECLAIRs",
+    notice=PacketId(ivorn="ivo://simulated/svom#1", sha256="a" * 64),
+)
+PLAN = Status(state=StatusState.PLAN, text="strategy prompt: 1 tasks")
+
+
+def said(author: str, sequence: int, content: Content, after_s: float) -> Said:
+    header = Header(
+        authority="followup",
+        author=author,
+        campaign=str(NAME),
+        sequence=sequence,
+        date=T + timedelta(seconds=after_s),
+        drill=True,
+    )
+    packet = build(header, content)
+    return Said(packet=packet, header=header, content=content, key=Names().key(packet.id, content))
+
+
+def test_it_begins_with_the_first_trigger() -> None:
+    triggered = Conversation(name=NAME, said=(said("gft-spm", 1, PLAN, 9.0), said("csc", 1, TRIGGER, 5.0)))
+    assert triggered.start == T + timedelta(seconds=5)
+    assert triggered.end == T + timedelta(seconds=9)
+    assert [each.header.author for each in triggered.triggers] == ["csc"]
+
+
+def test_a_telescope_triggers_itself_for_a_drill() -> None:
+    drill = Conversation(name=NAME, said=(said("gft-spm", 1, TRIGGER, 3.0), said("gft-spm", 2, PLAN, 4.0)))
+    assert drill.start == T + timedelta(seconds=3)
+    with pytest.raises(ReplayError, match="no trigger of the science centre"):
+        _ = drill.triggers
+
+
+def test_without_a_trigger_there_is_no_beginning() -> None:
+    with pytest.raises(ReplayError, match="holds no trigger"):
+        _ = Conversation(name=NAME, said=(said("gft-spm", 1, PLAN, 4.0),)).start
