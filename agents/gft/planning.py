@@ -22,7 +22,6 @@ from voevent.packet import SkyPosition
 _log = logging.getLogger(__name__)
 
 _RENEW_AHEAD = ALMANAC_AHEAD + timedelta(hours=4)
-_TABULATED_HOURS = 60.0
 
 
 @dataclass(kw_only=True)
@@ -33,6 +32,8 @@ class Planner:
     ----------
     clock
         The sky's.
+    tabulated
+        How far an almanac reaches; at least `ALMANAC_AHEAD` and four hours.
     """
 
     site: Site
@@ -40,6 +41,7 @@ class Planner:
     instrument: Instrument
     strategies: Strategies
     clock: Clock
+    tabulated: timedelta = timedelta(hours=60.0)
     _almanac: Almanac | None = field(default=None, init=False)
     _tabulating: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -127,7 +129,7 @@ class Planner:
                 began = time.monotonic()
                 start = now - timedelta(minutes=2)
                 self._almanac = await asyncio.to_thread(
-                    Almanac.tabulate, self.site, start, hours=_TABULATED_HOURS
+                    Almanac.tabulate, self.site, start, hours=self.tabulated / timedelta(hours=1)
                 )
                 _log.info(
                     "almanac of %s tabulated to %s in %.1f s",

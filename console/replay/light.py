@@ -121,7 +121,7 @@ class Headers:
 
 
 class PlayedReduction:
-    """`agents.gft.reduction.port.Reduction` from the record: it measures what was measured, when it is asked to."""
+    """`agents.gft.reduction.port.Reduction` from the record: it measures what was measured, when asked to."""
 
     def __init__(self, recording: Recording, headers: Headers, *, folder: Path, **_facts: Any) -> None:
         said = [packet.content for packet in recording.by(recording.name.telescope)]

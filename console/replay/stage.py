@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from console.state import State
 from console.store_login import sftp_settings
 from followup.clock import Clock
 from followup.names import CSC, RELAY, topic_of
+from followup.plan import ALMANAC_AHEAD
 from followup.story import PlainRunner
 from followup.strategy import load_strategies
 from messaging.author import Author
@@ -38,6 +40,9 @@ from messaging.rules import Rules
 from messaging.store import Store
 from messaging.xmpp.topics import create_topic
 from voevent.packet import MAX_PACKET_BYTES
+
+_SPARE = timedelta(hours=5)
+"""A planner tabulates anew when less than four hours are left."""
 
 
 @dataclass(kw_only=True)
@@ -86,7 +91,7 @@ async def staged(
     """
     name = conversation.name.telescope
     scene = await asyncio.to_thread(scene_of, sky)
-    planner = _planner(scene, sky)
+    planner = _planner(scene, sky, conversation.end - conversation.start)
     async with (
         _warmed(planner) as warm,
         laid_out(state, name) as grounds,
@@ -140,13 +145,15 @@ async def _warmed(planner: Planner) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _planner(scene: Scene, sky: Clock) -> Planner:
+def _planner(scene: Scene, sky: Clock, lasts: timedelta) -> Planner:
+    """Make the planner; its almanac lasts for the record, and not much longer."""
     return (Planner if scene.pictures else UndrawnPlanner)(
         site=scene.site,
         limits=scene.limits,
         instrument=scene.instrument,
         strategies=load_strategies(scene.strategies, source="the strategies of the replay"),
         clock=sky,
+        tabulated=ALMANAC_AHEAD + _SPARE + lasts,
     )
 
 
