@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.gft.planning import Planner
 from console import settings
+from console.equipment import limited
 from console.site_papers import strategies_text
 from followup.clock import Clock
 from followup.decision import Decision
@@ -108,9 +109,9 @@ async def dry_plan(folder: Path, alert: Packet, at: datetime | None) -> DryPlan:
 def _place(config: settings.TelescopeSettings) -> tuple[Site, Instrument]:
     indi = config.over_indi()
     if indi is not None:
-        return indi.place.site(), indi.detector.instrument(config.name)
+        return limited(indi.place.site(), config.safety), indi.detector.instrument(config.name)
     model = known_telescope(config.model)
-    return model.site, model.instrument
+    return limited(model.site, config.safety), model.instrument
 
 
 def _trigger(alert: Packet, telescope: str) -> Trigger:

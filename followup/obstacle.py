@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from followup.visibility import Flags, Visibility, altitude_of_airmass_deg, instant
+from followup.visibility import Flags, Visibility, instant
 
 
 def obstacle(visibility: Visibility) -> str:
@@ -31,12 +31,12 @@ def clock_text(unix_s: float) -> str:
 
 
 def _never_up(visibility: Visibility, hours: str) -> str:
-    altitude_deg, lowest_deg = visibility.altitude_deg, _lowest_deg(visibility)
+    altitude_deg, lowest_deg = visibility.altitude_deg, visibility.site.min_altitude_deg
     best = int(np.argmax(altitude_deg))
     highest = f"highest {altitude_deg[best]:.1f} deg at {clock_text(visibility.unix_s[best])}"
     if altitude_deg[best] >= lowest_deg:
         return f"never above the local horizon in {hours} ({highest})"
-    return f"never above {lowest_deg:.3g} deg in {hours} ({highest})"
+    return f"never above {lowest_deg:g} deg in {hours} ({highest})"
 
 
 def _never_dark(visibility: Visibility, hours: str) -> str:
@@ -47,7 +47,7 @@ def _never_dark(visibility: Visibility, hours: str) -> str:
 
 def _daylight_only(visibility: Visibility) -> str:
     times, up, dark = visibility.unix_s, visibility.up, visibility.dark
-    low = f"{_lowest_deg(visibility):.3g} deg"
+    low = f"{visibility.site.min_altitude_deg:g} deg"
     sun = f"Sun above {visibility.site.max_sun_altitude_deg:g} deg"
     dusk = int(np.flatnonzero(dark)[0])
     dawn = dusk + _run(dark[dusk:])
@@ -81,11 +81,6 @@ def _moon(visibility: Visibility, near: Flags, hours: str) -> str:
         f"{nearest:.1f} deg from the Moon when up in the dark in {hours} "
         f"(at least {visibility.site.min_moon_separation_deg:g} deg are wanted)"
     )
-
-
-def _lowest_deg(visibility: Visibility) -> float:
-    # without the local horizon
-    return max(visibility.site.min_altitude_deg, altitude_of_airmass_deg(visibility.limits.max_airmass))
 
 
 def _run(flags: Flags) -> int:

@@ -327,7 +327,6 @@ def _limits_of(visibility: Visibility) -> dict[str, str]:
     return {
         "min_altitude_deg": f"{site.min_altitude_deg:g}",
         "max_altitude_deg": f"{limits.max_altitude_deg:g}",
-        "max_airmass": f"{limits.max_airmass:g}",
         "max_hour_angle_h": f"{limits.max_hour_angle_h:g}",
         "max_sun_altitude_deg": f"{site.max_sun_altitude_deg:g}",
         "min_moon_separation_deg": f"{site.min_moon_separation_deg:g}",

@@ -8,7 +8,6 @@ Moon below the horizon does no harm, and they keep every time grid they have see
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,7 +24,6 @@ from voevent.packet import SkyPosition
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-_CLOSE_DEG = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,8 +70,7 @@ class Visibility:
     @property
     def limit_deg(self) -> Floats:
         """The lowest altitude allowed in the target's azimuth."""
-        lowest = horizon_deg(self.site, self.azimuth_deg)
-        return np.asarray(np.maximum(lowest, altitude_of_airmass_deg(self.limits.max_airmass)))
+        return horizon_deg(self.site, self.azimuth_deg)
 
     @property
     def hour_angle_h(self) -> Floats:
@@ -160,18 +157,6 @@ def airmass(altitude_deg: float) -> float:
     """
     altitude_deg = max(altitude_deg, 0.0)
     return float(1 / np.sin(np.radians(altitude_deg + 244 / (165 + 47 * altitude_deg**1.1))))
-
-
-@functools.lru_cache(maxsize=8)
-def altitude_of_airmass_deg(mass: float) -> float:
-    """Altitude at which the air has this mass; 0 when it has less everywhere above the horizon."""
-    if mass >= airmass(0.0):
-        return 0.0
-    low, high = 0.0, 90.0
-    while high - low > _CLOSE_DEG:  # scipy, which could do this, takes half a second to load
-        middle = (low + high) / 2.0
-        low, high = (low, middle) if airmass(middle) < mass else (middle, high)
-    return high
 
 
 def instant(unix_s: float) -> datetime:

@@ -17,7 +17,6 @@ from followup.safety import pointing_breaches
 from followup.visibility import (
     Visibility,
     airmass,
-    altitude_of_airmass_deg,
     horizon_deg,
     instant,
     location_of,
@@ -80,11 +79,6 @@ def test_the_mount_reaches_neither_the_zenith_nor_far_from_the_meridian() -> Non
     assert hours(hourly(**night, limits=Limits(max_altitude_deg=70.0))) == [(0, 1.5), (2.5, 4)]
     # In the south the hour angle is 0, whatever the altitude.
     assert hours(hourly(**night, limits=Limits(max_hour_angle_h=0.5))) == [(0, 4)]
-    # Airmass 1.5 is at 41.7 deg.
-    through_air = hours(hourly(**night, limits=Limits(max_airmass=1.5)))
-    assert through_air == [(pytest.approx(0.087, abs=0.002), pytest.approx(3.913, abs=0.002))]
-    assert altitude_of_airmass_deg(40.0) == 0.0
-    assert airmass(altitude_of_airmass_deg(2.0)) == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(("ra_deg", "dec_deg"), [(80.0, 20.0), (200.0, 70.0), (30.0, -40.0)])
@@ -99,7 +93,7 @@ def test_hour_angles_agree_with_astroplan(ra_deg: float, dec_deg: float) -> None
 
 
 def test_windows_are_where_the_mount_may_look() -> None:
-    limits = Limits(max_hour_angle_h=2.0, max_altitude_deg=75.0, max_airmass=1.4)
+    limits = Limits(max_hour_angle_h=2.0, max_altitude_deg=75.0)
     free, seen = (
         observe_visibility(position(), site(), each, start=MIDNIGHT, end=MIDNIGHT + DAY, step_s=60.0)
         for each in (Limits(), limits)
@@ -165,10 +159,6 @@ def test_local_horizon() -> None:
                 "never within the mount's limits when up in the dark in the next 2 h: "
                 "altitude 50 to 70 deg (at most 45), 0.0 to 0.0 h from the meridian (at most 12)"
             ),
-        ),
-        (
-            hourly(altitude=[5, 20, 9], sun=[-30] * 3, limits=Limits(max_airmass=2.0)),
-            "never above 29.9 deg in the next 2 h (highest 20.0 deg at 2026-11-22 09:00 UTC)",
         ),
         (hourly(altitude=[50] * 3, sun=[-30] * 3), ""),
     ],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from console import settings
 from console.enrolment import enrolled
 from console.set_aside import look
@@ -42,8 +44,8 @@ def test_what_would_be_sent_to_whom(tmp_path: Path) -> None:
     assert followup("trigger", "--simulated", "--dry-run", "--state", state.root).status == 2
 
 
-def telescope(root: Path) -> State:
-    settings.write(root / GFT, {"name": GFT, "model": GFT, **XMPP})
+def telescope(root: Path, **safety: float) -> State:
+    settings.write(root / GFT, {"name": GFT, "model": GFT, **XMPP, "safety": safety})
     return State(root)
 
 
@@ -73,3 +75,17 @@ def test_what_would_be_refused(tmp_path: Path) -> None:
     assert "never above 20 deg" in answer.out
     answer = followup("gft", "plan", GFT, "--ra", "1", "--state", state.root)
     assert (answer.status, answer.complaint) == (2, "one thing to plan for is needed")
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ({"max_airmass": 1.1}, "never above 65"),
+        ({"max_altitude_deg": 30.0, "max_hour_angle_h": 1.0}, "never within the mount's limits"),
+    ],
+)
+def test_what_the_mount_may_not(tmp_path: Path, limits: dict[str, float], says: str) -> None:
+    state = telescope(tmp_path, **limits)
+    answer = followup("gft", "plan", GFT, *COORDINATES, "--at", NIGHT, "--state", state.root, columns=200)
+    assert answer.status == 1, answer
+    assert says in answer.out
