@@ -131,7 +131,7 @@ def burst_name(time: datetime, number: int) -> str:
 def observable(position: SkyPosition, site: Site, time: datetime) -> bool:
     """Whether it stands well above the horizon of a dark site, now and for the next hours."""
     times = [time + part * OBSERVABLE for part in (0.0, 0.5, 1.0)]
-    if not all(_up(position, site, t) and _dark(site, t) for t in times):
+    if not all(_up(position, site, t) and is_dark(site, t) for t in times):
         return False
     moon_at, lit = moon(time)
     return lit < 0.1 or angle_deg(moon_at, position) > _MOON_DEG
@@ -196,6 +196,7 @@ def _up(position: SkyPosition, site: Site, time: datetime) -> bool:
     return altitude > site.min_altitude_deg + _MARGIN_DEG and altitude > horizon_deg(site, azimuth) + 2.0
 
 
-def _dark(site: Site, time: datetime) -> bool:
+def is_dark(site: Site, time: datetime) -> bool:
+    """Whether the Sun is well below what the site wants."""
     altitude, _ = altitude_azimuth_deg(sun(time), site, time)
     return altitude < site.max_sun_altitude_deg - 3.0

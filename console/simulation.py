@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from console.casting import burst_name, first_burst, observable
+from console.casting import OBSERVABLE, burst_name, first_burst, is_dark, observable
 from console.enrolment import enrolled
 from console.state import State
 from followup.errors import ConfigurationError
@@ -19,7 +19,7 @@ from simulators.indi_camera import twin
 from simulators.notices import TimedAlert, alerts_from, svom_sequence
 from simulators.population import burst_of, draw_burst
 from simulators.scenario import Scenario, read_scenario, write_scenario
-from simulators.sites import known_telescope
+from simulators.sites import KNOWN_TELESCOPES, known_telescope
 from simulators.sky import SimulatedSky
 
 SCENARIO_FILE = "sky.json"
@@ -163,8 +163,22 @@ def draw_into(where: State, *, now: datetime, seed: int | None) -> bytes:
         names = ", ".join(model.name for model in models)
         raise ConfigurationError(
             f"none of {names} could observe a burst now ({now:%Y-%m-%d %H:%M} UTC): no dark sky for long",
-            hint="wait for the night there, or set another sky time",
+            hint=_elsewhere(now),
         ) from error
     for folder in skies:
         write_sky(folder, read_scenario(folder / SCENARIO_FILE).with_burst(burst))
     return svom_sequence(burst, rng)[0].raw
+
+
+def _elsewhere(now: datetime) -> str:
+    """Say where it is night now: the sky of a telescope that runs goes as fast as the true one."""
+    dark = [
+        model.name
+        for model in KNOWN_TELESCOPES.values()
+        if is_dark(model.site, now) and is_dark(model.site, now + OBSERVABLE)
+    ]
+    if not dark:
+        return "wait for the night there; followup demo has a night at any time"
+    return (
+        f"it is night for {' and '.join(dark)}: admit and simulate it; followup demo has a night at any time"
+    )

@@ -68,7 +68,12 @@ def watchdog_lock(site: Path) -> Path:
 
 def archive_url(csc: Path, configured: str) -> str:
     """SQLAlchemy URL of the archive of the science centre in folder `csc`."""
-    return configured or f"sqlite:///{csc.absolute() / 'archive.sqlite'}"
+    return configured or f"sqlite:///{own_archive(csc).absolute()}"
+
+
+def own_archive(csc: Path) -> Path:
+    """Database of a science centre whose settings name no other."""
+    return csc / "archive.sqlite"
 
 
 def archive_files(csc: Path) -> Path:

@@ -6,6 +6,7 @@ It does so in its own process: one that is started for each run would take secon
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 
 from flows.pool import Pool
+
+log = logging.getLogger(__name__)
 
 _BEAT_S = 5.0
 
@@ -154,5 +157,8 @@ class Served:
     async def _beat(self, client: PrefectClient) -> None:
         """Show the pool as alive while a run takes its time."""
         while True:
-            await self._pool.show_life(client)
+            try:
+                await self._pool.show_life(client)
+            except Exception as error:  # noqa: BLE001 - the next one may come through
+                log.warning("%s could not be shown as alive: %s", self._pool.site, error)
             await asyncio.sleep(_BEAT_S)

@@ -2,7 +2,10 @@
 
 All filters share one shape in time, that of the points of all of them, each filter's moved by its colour.
 What a filter's own points say beyond that is added to it. So a filter follows the others where it has no
-points, and its own where it has some. Before the first point and after the last the light is a power law.
+points, and its own where it has some. Before the first point and after the last the light is a power law:
+that of the table's end there, but it fades at least as t**-0.3 afterwards (a rebrightening at the end of a
+table does not go on for ever), rises at most as t**-1.5 towards the trigger, and goes the usual way where
+the points of the end are too close together in time to tell.
 Nothing is smoothed: what scatters in the table scatters in the sky, but for points of one filter made at the
 same time, which are averaged.
 """
@@ -29,6 +32,12 @@ _NEAR_DEX = 0.08
 """Near points of the common shape other filters show their colour; elsewhere they fill it in."""
 _END_DEX = 0.5
 """The power laws beyond the table have the slope of so much of its end."""
+_SPAN_DEX = 0.15
+"""Points that differ in time by less tell no slope."""
+_BEFORE, _AFTER = (-3.0, 1.5), (0.3, 3.0)
+"""Decay indices beyond the table are within these, flux proportional to t**-index."""
+_COLOURS = (0.0, 4.0)
+"""So is the spectral one: no afterglow is bluer than the flattest of synchrotron spectra."""
 _CALIBRATION_MAG = 0.03
 """Whatever its error says, a point has this one, too."""
 _USUAL_INDEX = (1.0, 0.5)
@@ -142,11 +151,12 @@ class TabulatedAfterglow:
     @property
     def _spectral_index(self) -> float:
         bands = self._bands.values()
-        return _index(
+        index = _index(
             -np.array([band.colour for band in bands]),
             np.array([band.offset for band in bands]),
             np.array([band.offset_err for band in bands]),
         )
+        return min(_COLOURS[1], max(_COLOURS[0], index))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,9 +250,17 @@ def _curve(nodes: _Nodes) -> _Curve:
     return _Curve(
         x=nodes.x,
         mag=nodes.mag,
-        before=_index(nodes.x[early], nodes.mag[early], nodes.err[early]),
-        after=_index(nodes.x[late], nodes.mag[late], nodes.err[late]),
+        before=_decay(nodes, early, _BEFORE),
+        after=_decay(nodes, late, _AFTER),
     )
+
+
+def _decay(nodes: _Nodes, end: NDArray[np.bool_], within: tuple[float, float]) -> float:
+    """Give the index of an end of the table."""
+    x = nodes.x[end]
+    if np.ptp(x) < _SPAN_DEX:
+        return _USUAL_INDEX[0]
+    return min(within[1], max(within[0], _index(x, nodes.mag[end], nodes.err[end])))
 
 
 def _index(x: Floats, mag: Floats, err: Floats) -> float:

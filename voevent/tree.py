@@ -62,7 +62,7 @@ def read_tree(raw: bytes, *, max_bytes: int = MAX_PACKET_BYTES) -> etree._Elemen
     try:
         root = etree.fromstring(raw, _PARSER)
     except etree.XMLSyntaxError as error:
-        said = one_line(str(error))
+        said = one_line(error.msg or "")  # without lxml's name for what it was given
         if "Excessive depth" in said:
             raise HostileError(f"the packet is nested deeper than {MAX_DEPTH} elements") from error
         raise MalformedError(f"the packet is not well-formed XML: {said}") from error

@@ -219,9 +219,10 @@ class Observing:
                 await self._stands(exposure, path.name, found)
                 return True
         await self._may_go_on(self._last_moment(task))
+        if not self.leaving:
+            await self._stay_within_limits(task.exposure_s)  # may wait for the target to rise
         if self.leaving:
             raise _LeftError
-        await self._stay_within_limits(task.exposure_s)
         try:
             raw = await self._expose(exposure, task.exposure_s)
         except DeviceError as error:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from archive.bundle.container import SUFFIX
-from archive.bundle.export import export_campaign
+from archive.bundle.export import Exported, export_campaign
 from archive.bundle.importing import import_bundle
 from console.commands.options import StateOption, command, state_of
 from console.commands.reading import opened_archive
 from console.errors import explained
 from console.screen import say
+from console.state import State
+from console.termination import terminated_orderly
 from followup.errors import ConfigurationError
 
 
@@ -48,29 +52,39 @@ def export(
 
     - `followup export sb26112201.gft-spm --to-suite nights/`
     """
-    with explained():
-        if to_suite is not None:
+    with explained(), terminated_orderly():
+        path = bundle or Path(f"{campaign}{SUFFIX}")
+        if to_suite is None:
+            with opened_archive(state_of(state)) as held:
+                made = export_campaign(held, campaign, path, light=light)
+        else:
             if bundle is not None:
                 raise ConfigurationError(f"{bundle} and a suite: one of the two", hint="leave one away")
-            to_suite.mkdir(parents=True, exist_ok=True)
-            bundle, light = to_suite / f"{campaign}{SUFFIX}", True
-        path = bundle or Path(f"{campaign}{SUFFIX}")
-        with opened_archive(state_of(state)) as held:
-            made = export_campaign(held, campaign, path, light=light)
+            made, light = _made_case(state_of(state), campaign, to_suite), True
         left = f", {len(made.manifest.left_out)} files left out" if light else ""
         say(f"{made.path}: {len(made.manifest.members)} members, {made.size_bytes / 1e6:.2f} MB{left}")
         if to_suite is not None:
-            from console.replay.case import check_case  # noqa: PLC0415 - it loads a telescope's agent
-
-            check_case(path)
             say(f"followup replay --suite {to_suite}")
+
+
+def _made_case(state: State, campaign: str, suite: Path) -> Exported:
+    """Make a test case, which the suite has when it is whole, and can be one; else all is as it was."""
+    from console.replay.case import check_case  # noqa: PLC0415 - it loads a telescope's agent
+
+    suite.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=suite) as folder:
+        path = Path(folder) / f"{campaign}{SUFFIX}"
+        with opened_archive(state) as held:
+            made = export_campaign(held, campaign, path, light=True)
+        check_case(path)
+        return replace(made, path=path.replace(suite / path.name))
 
 
 def import_(
     bundle: Annotated[Path, typer.Argument(help="The file that `followup export` wrote.")],
     state: StateOption,
 ) -> None:
-    """Take a campaign from a file into the archive; doing it again changes nothing.
+    """Take a campaign from a file into the archive, which is made if need be; doing it again changes nothing.
 
     Every byte is verified first. A bundle that is damaged, or whose campaign the archive holds otherwise, is
     refused, and nothing is changed.
@@ -79,7 +93,7 @@ def import_(
     """
     with explained():
         where = state_of(state)
-        with opened_archive(where) as held:
+        with opened_archive(where, make=True) as held:
             taken = import_bundle(held, bundle)
         say(f"{taken.campaign}: {taken.packets} packets, {taken.datasets} datasets with {taken.files} files")
         if taken.without_files:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import settings
-from console.state import State, archive_files, archive_url
+from console.state import State, archive_files, archive_url, own_archive
 from followup.errors import FollowupError
 from voevent.errors import OversizedError, VOEventError
 from voevent.packet import MAX_PACKET_BYTES, Packet
@@ -49,11 +49,20 @@ def read_packet(file: Path) -> Packet:
 
 
 @contextlib.contextmanager
-def opened_archive(where: State) -> Iterator[Archive]:
-    """Open the archive of a state's science centre."""
+def opened_archive(where: State, *, make: bool = False) -> Iterator[Archive]:
+    """Open the archive of a state's science centre, or one that was made for imported campaigns only.
+
+    Parameters
+    ----------
+    make
+        Make it when there is none.
+    """
     from archive.archive import Archive  # noqa: PLC0415 - half a second that few commands need
 
-    config = settings.read(settings.CscSettings, where.csc)
-    url = archive_url(where.csc, config.archive_url)
-    with Archive.open(url, archive_files(where.csc), migrate=False) as archive:
+    configured = ""
+    if (where.csc / settings.SETTINGS).exists() or not (make or own_archive(where.csc).exists()):
+        configured = settings.read(settings.CscSettings, where.csc).archive_url
+    if make:
+        where.csc.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with Archive.open(archive_url(where.csc, configured), archive_files(where.csc), migrate=make) as archive:
         yield archive

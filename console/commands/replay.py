@@ -20,10 +20,12 @@ from console.replay.suite import bundles_in, replay_each
 from console.replay.whatif.supposition import Supposition
 from console.screen import screen
 from console.servers import NONE
+from console.termination import terminated_orderly
 from followup.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from console.replay.verdict import Verdict
+    from console.replay.whatif.comparison import Comparison
 
 _WHAT_IF = "What if: the same trigger, simulated devices, a comparison instead of a verdict"
 _HISTORY = "Bursts of history: real alerts, a sky of published photometry, simulated devices"
@@ -71,7 +73,7 @@ def replay(
     ebv: Annotated[
         float | None,
         typer.Option(
-            help="E(B-V) of the Galaxy, for points that were corrected for it.",
+            help="E(B-V) of the Galaxy (scale of Schlegel et al. 1998), for points corrected for it.",
             min=0.0,
             rich_help_panel=_HISTORY,
         ),
@@ -100,16 +102,17 @@ def replay(
     - `followup replay --suite nights/ --against all`
 
     With other strategies, another site, other weather or another time it is compared what would have been
-    observed with what was, under a sky made of the record; the exit status is then 0.
+    observed with what was, under a sky made of the record; the exit status is then 0 whatever came of it, and
+    1 only when the agent broke a rule on the way.
 
     - `followup replay last-night.tar.zst --strategy deeper.toml --shift 6h`
 
     With published photometry a burst of history is observed at its real time, as a known telescope would have
-    seen it, and what is recovered is compared with what was published.
+    seen it, and what is recovered is compared with what was published; the exit status is that of a what-if.
 
     - `followup replay alerts-of-080319B/ --lightcurve 080319B_mag.txt --plot 080319B.png`
     """
-    with explained():
+    with explained(), terminated_orderly():
         supposed = Supposition(
             strategy=strategy, site=site, weather=weather, shift=shift_of(shift) if shift else None
         )
@@ -143,7 +146,8 @@ def replay(
                     f"a what-if is about a telescope, not about {against}", hint="leave --against away"
                 )
             _suppose(
-                _named(what, suite),
+                what,
+                suite,
                 supposed,
                 state,
                 speed=rate_of(speed),
@@ -183,7 +187,8 @@ def replay(
 
 
 def _suppose(
-    names: list[str],
+    what: str,
+    suite: Path | None,
     supposed: Supposition,
     state: Path,
     *,
@@ -192,21 +197,33 @@ def _suppose(
     prefect: str,
     as_json: bool,
 ) -> None:
-    """Tell of each what would have been."""
+    """Tell what would have been, of one campaign or of each in a suite."""
     from console.replay.showing_prefect import shown_in  # noqa: PLC0415 - as above
     from console.replay.whatif.playing import what_if  # noqa: PLC0415
     from console.replay.whatif.showing import show_comparison  # noqa: PLC0415
+    from console.replay.whatif.suite import show_suite, status_of, suite_data, suppose_each  # noqa: PLC0415
 
-    found = []
+    names = _named(what, suite)
     with shown_in(prefect) as runner:
-        for name in names:
-            own = None if work is None or len(names) == 1 else work / Path(name).name.removesuffix(SUFFIX)
-            with _bundle(name, state) as bundle:
-                found.append(what_if(bundle, supposed, speed=speed, work=own or work, runner=runner))
-            if not as_json:
-                show_comparison(found[-1], screen())
+        if suite is not None:
+
+            def play(bundle: Path) -> Comparison:
+                own = None if work is None else work / bundle.name.removesuffix(SUFFIX)
+                return what_if(bundle, supposed, speed=speed, work=own, runner=runner)
+
+            played = suppose_each(map(Path, names), play)
+            outcomes = list(played) if as_json else show_suite(played, screen())
+            if as_json:
+                print_json(suite_data(outcomes))
+            raise typer.Exit(status_of(outcomes))
+        with _bundle(names[0], state) as bundle:
+            found = what_if(bundle, supposed, speed=speed, work=work, runner=runner)
     if as_json:
-        print_json([each.to_data() for each in found] if len(found) > 1 else found[0].to_data())
+        print_json(found.to_data())
+    else:
+        show_comparison(found, screen())
+    if found.faults:
+        raise typer.Exit(FAILED)
 
 
 def _observe(

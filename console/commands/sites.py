@@ -116,9 +116,10 @@ def gft_simulate(
         folder = _telescope(where, name)
         known_telescope(model or name)
         _check_not_real(folder)
-        install_enrolment(
-            enrolment or where.enrolments / name, folder, {"model": model or name, "devices": "simulated"}
-        )
+        content: dict[str, Any] = {"model": model or name, "devices": "simulated"}
+        if enrolment is None:  # beside its science centre, whose Prefect shows it as well
+            content |= {"prefect": settings.content(where.csc).get("prefect", {})}
+        install_enrolment(enrolment or where.enrolments / name, folder, content)
         write_sky(folder, empty_sky(seed))
         say(f"{folder} is set up. Run it: {command(where, f'gft run {name}')}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from console.replay.others import Heard
+from console.replay.heard import Heard
 from console.replay.parcels import ParcelKey
 
 Digests = Mapping[str, str]

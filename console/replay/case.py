@@ -7,13 +7,16 @@ from pathlib import Path
 
 from console.replay.errors import ReplayError
 from console.replay.record import Recording
-from console.replay.scene import recorded_scene
+from console.replay.telescope.scene import recorded_scene
 from followup.clock import WallClock
+from followup.errors import FollowupError
 from followup.strategy import load_strategies
+
+_KEPT = "without --to-suite it is written all the same"
 
 
 def check_case(bundle: Path) -> None:
-    """Make sure that a bundle has all that a replay of it needs; one that has not is removed (blocking).
+    """Make sure that a bundle has all that a replay of it needs (blocking).
 
     Raises
     ------
@@ -27,9 +30,8 @@ def check_case(bundle: Path) -> None:
         try:
             scene = recorded_scene(recording)(WallClock())
             load_strategies(scene.strategies, source=f"the strategies of {recording.name}")
-        except ReplayError as error:
-            bundle.unlink()
+            _ = recording.triggers
+        except FollowupError as error:
             raise ReplayError(
-                f"{recording.name} cannot be a test case: {error}",
-                hint=error.hint or "without --to-suite it is written all the same",
+                f"{recording.name} cannot be a test case: {error}", hint=error.hint or _KEPT
             ) from error

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from console.replay.difference import Difference, Tolerance, differences, timeless
+from console.replay.heard import Heard
 from console.replay.keys import Key, spelt
-from console.replay.others import Heard
 from console.replay.verdict import Line, Sameness, sameness
 from voevent.kinds import Closing, Content, Receipt, ReceiptOutcome, Result, Status, Trigger, Upload
 

@@ -10,11 +10,12 @@ FITS Standard 4.0 (2018), sections 3 and 4.4.2.7.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,16 @@ from transfer.manifest import Manifest
 _RAW = ".fits.fz"
 _STAMPS = (b"CHECKSUM= ", b"DATASUM = ", b"DATE    = ")
 _CARD_BYTES = 80
-_known: dict[str, str] = {}
-"""Digests of frames by those of their files: most frames are as they were, to the last compressed byte."""
+_KNOWN = 4096
+"""So many digests of frames are kept: most frames are as they were, to the last compressed byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file, known by the digest of what is in it, wherever it is."""
+
+    digest: str
+    path: Path = field(compare=False)
 
 
 def timeless_digest(path: Path) -> str:
@@ -42,11 +51,15 @@ def timeless_digest(path: Path) -> str:
     if not path.name.endswith((".fits", _RAW)):
         return hashlib.sha256(raw).hexdigest()
     of_file = _digest_without_stamps(raw)
-    if path.name.endswith(_RAW) and of_file not in _known:
-        _known[of_file] = of_file
-        with contextlib.suppress(KeyError, ValueError):  # no frame of ours: its bytes are compared
-            _known[of_file] = _frame_digest(read_raw(path))
-    return _known.get(of_file, of_file)
+    return _digest_of_raw(_File(of_file, path)) if path.name.endswith(_RAW) else of_file
+
+
+@lru_cache(maxsize=_KNOWN)
+def _digest_of_raw(file: _File) -> str:
+    try:
+        return _frame_digest(read_raw(file.path))
+    except (KeyError, ValueError):  # no frame of ours: its bytes are compared
+        return file.digest
 
 
 def _digest_without_stamps(raw: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from console.replay.keys import Key
 from followup.names import CSC, CampaignName
 from voevent.build import build
 from voevent.kinds import Content, Header, Receipt, Trigger
-from voevent.packet import Packet
+from voevent.packet import Packet, PacketId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,13 +23,31 @@ class Said:
     content: Content
     key: Key
 
-    def later(self, shift: timedelta) -> Said:
-        """Give a trigger that comes later, with its burst; the very same bytes when it does not."""
-        if not shift or not isinstance(self.content, Trigger):
-            return self
-        header = replace(self.header, date=self.header.date + shift)
-        content = replace(self.content, trigger_time=self.content.trigger_time + shift)
-        return replace(self, packet=build(header, content), header=header, content=content)
+
+def later(triggers: Iterable[Said], shift: timedelta) -> tuple[Said, ...]:
+    """Give triggers that come later, with their burst; the very same bytes when they do not.
+
+    A trigger that comes later has another digest: one that cites it cites it as it is called now.
+
+    Parameters
+    ----------
+    triggers
+        In the order in which they were written.
+    """
+    if not shift:
+        return tuple(triggers)
+    now: dict[PacketId, PacketId] = {}
+    found = []
+    for said in triggers:
+        content = said.content
+        if isinstance(content, Trigger):
+            content = replace(content, trigger_time=content.trigger_time + shift)
+        cites = tuple(replace(cited, id=now.get(cited.id, cited.id)) for cited in said.header.cites)
+        header = replace(said.header, date=said.header.date + shift, cites=cites)
+        packet = build(header, content)
+        now[said.packet.id] = packet.id
+        found.append(replace(said, packet=packet, header=header, content=content))
+    return tuple(found)
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from console.replay.clock import JumpingClock
 from console.replay.errors import ReplayError
-from console.replay.others import Heard
+from console.replay.heard import Heard
 from console.replay.stillness import CountedJournal, CountingLoop, Stillness
 from followup.clock import Clock, SkyClock, WallClock
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from followup.progress import separation_deg
 from voevent.kinds import (
     Closing,
     Content,
@@ -22,6 +22,9 @@ from voevent.kinds import (
 )
 
 _SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+_ALL = re.compile(r"\b([1-9]\d*) of \1 exposures show\b")
+_NONE = re.compile(r"\b0 of \d+ exposures show\b")
+"""How many had been taken when a later trigger came depends on how fast the computer was."""
 _BYTES = re.compile(r"\d+ bytes")
 _TIME = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\+00:00|Z| UTC)?|\d{2}:\d{2}:\d{2}(?: UTC)?"
@@ -118,24 +121,25 @@ def _plan(then: Status, now: Status, tolerance: Tolerance) -> Iterator[Differenc
 
 
 def _result(then: Result, now: Result, tolerance: Tolerance) -> Iterator[Difference]:
-    points = {_point_key(point): point for point in now.points}
-    for a in then.points:
-        b = points.pop(_point_key(a), None)
+    counterparts = _paired(then.points, now.points, tolerance.mid_s)
+    for a, b in zip(then.points, counterparts, strict=True):
         name = f"{a.filter} at T0 + {a.t_s:.0f} s ({a.task})"
         if b is None:
             yield _differs(name, _spelt(a), "not measured")
             continue
         yield from _point(name, a, b, tolerance)
-    for b in points.values():
+    known = {id(b) for b in counterparts}
+    for b in now.points:
+        if id(b) in known:
+            continue
         yield _differs(f"{b.filter} at T0 + {b.t_s:.0f} s ({b.task})", "not measured", _spelt(b))
-    yield from _offset(then.points, now.points, tolerance)
+    yield from _offset(
+        [(a, b) for a, b in zip(then.points, counterparts, strict=True) if b is not None], tolerance
+    )
     if (then.source is None) != (now.source is None):
         yield _differs("counterpart", _found(then), _found(now))
     elif then.source is not None and now.source is not None:
-        away = math.hypot(
-            (then.source.ra_deg - now.source.ra_deg) * math.cos(math.radians(then.source.dec_deg)),
-            then.source.dec_deg - now.source.dec_deg,
-        )
+        away = separation_deg(then.source, now.source)
         may = tolerance.place_arcsec + 3600.0 * (then.source.error_radius_deg or 0.0)
         if away > 0.0:
             yield Difference(
@@ -151,8 +155,23 @@ def _result(then: Result, now: Result, tolerance: Tolerance) -> Iterator[Differe
         yield from _number(f"SED: {x.filter} (µJy)", x.flux_density_ujy, y.flux_density_ujy, may)
 
 
-def _point_key(point: PhotometryPoint) -> tuple[str, str, int]:
-    return point.task, point.filter, round(point.t_s / 4.0)
+def _paired(
+    then: Sequence[PhotometryPoint], now: Sequence[PhotometryPoint], mid_s: float
+) -> list[PhotometryPoint | None]:
+    """Find for each point the one that it is now: of its task and filter, the nearest in time first."""
+    near = sorted(
+        (abs(a.t_s - b.t_s), i, j)
+        for i, a in enumerate(then)
+        for j, b in enumerate(now)
+        if (a.task, a.filter) == (b.task, b.filter) and abs(a.t_s - b.t_s) <= mid_s
+    )
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, i, j in near:
+        if i not in found and j not in taken:
+            found[i] = j
+            taken.add(j)
+    return [now[found[i]] if i in found else None for i in range(len(then))]
 
 
 def _point(name: str, a: PhotometryPoint, b: PhotometryPoint, tolerance: Tolerance) -> Iterator[Difference]:
@@ -168,11 +187,10 @@ def _point(name: str, a: PhotometryPoint, b: PhotometryPoint, tolerance: Toleran
 
 
 def _offset(
-    then: Sequence[PhotometryPoint], now: Sequence[PhotometryPoint], tolerance: Tolerance
+    points: Sequence[tuple[PhotometryPoint, PhotometryPoint]], tolerance: Tolerance
 ) -> Iterator[Difference]:
     """Compare all magnitudes at once."""
-    points = {_point_key(point): point for point in now if not point.limit}
-    pairs = [(a, points[_point_key(a)]) for a in then if not a.limit and _point_key(a) in points]
+    pairs = [(a, b) for a, b in points if not a.limit and not b.limit]
     weights = [max(a.mag_err or 0.0, 0.005) ** -2 for a, _ in pairs]
     if not weights:
         return
@@ -205,33 +223,9 @@ def _closing(then: Closing, now: Closing) -> Iterator[Difference]:
     yield from _same("datasets", then.details.get("datasets"), now.details.get("datasets"))
 
 
-def decided(
-    then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
-) -> list[tuple[str, Difference | None]]:
-    """Compare decisions, rule by rule in their order; what each one was about, and None when they agree."""
-    lines: list[tuple[str, Difference | None]] = []
-    for number in range(max(len(then), len(now))):
-        a = then[number] if number < len(then) else None
-        b = now[number] if number < len(now) else None
-        rule = str((a or b or {}).get("rule", ""))
-        old, new = (str(each.get("text", "")) if each else "not decided" for each in (a, b))
-        same = (
-            a is not None
-            and b is not None
-            and a.get("rule") == b.get("rule")
-            and timeless(old) == timeless(new)
-        )
-        if not same:
-            lines.append((rule, Difference(what=rule, recorded=old, replayed=new, allowed=False)))
-        elif old != new:
-            lines.append((rule, Difference(what=rule, recorded=old, replayed=new, allowed=True)))
-        else:
-            lines.append((rule, None))
-    return lines
-
-
 def timeless(text: str) -> str:
-    """Return a text with the times and digests in it masked."""
+    """Return a text with what follows from the time masked: times, digests, how many exposures there were."""
+    text = _NONE.sub("none of the exposures show", _ALL.sub("all exposures show", text))
     return _SHA256.sub("…", _TIME.sub("…", text))
 
 

@@ -17,15 +17,16 @@ from typing import Any
 from console.replay.clock import JumpingClock
 from console.replay.conversation import Said
 from console.replay.errors import ReplayError
+from console.replay.heard import Heard, Witness
+from console.replay.insisting import insist
 from console.replay.keys import Key, Names, spelt
-from console.replay.others import Heard, Witness
 from console.replay.record import Recording
 from console.replay.retelling import Retelling
 from console.replay.stillness import CountedJournal
 from console.replay.untold import untold
 from followup.clock import Clock
 from messaging.reader import Reader
-from messaging.session import Arrival, Envelope, SessionDownError
+from messaging.session import Arrival, Envelope
 from voevent.errors import InvalidError, VOEventError
 from voevent.identity import sha256_of
 from voevent.kinds import Content, Header, Receipt
@@ -35,9 +36,6 @@ from voevent.read import read
 
 log = logging.getLogger(__name__)
 
-_AGAIN_S = 10.0
-"""What is not taken is said again (wall clock)."""
-_TIMES = 6
 _LOOK_S = 0.005
 _LEAST_S = 0.001
 """A clock that jumps stops for so short a while, too: whoever works gets done first."""
@@ -201,8 +199,10 @@ class Player(ABC):
         await self._bring(packet.raw, Envelope(raw=packet.raw, id=packet.id, body=packet.description), send)
 
     async def _try(self, packet: Packet, send: Send) -> None:
-        """Say something first whose bytes are not what they are announced as: a letter of it was changed."""
+        """Say something first whose bytes are not what they are announced as: a byte of it was changed."""
         raw = packet.raw.replace(b"<Description>", b"<Description>~", 1)
+        if raw == packet.raw:
+            raw += b"\n"  # no such element is spelt in it
         damaged = PacketId(ivorn=packet.ivorn, sha256=sha256_of(raw))
         self.names.known[damaged] = _DAMAGED
         with untold(packet.ivorn):
@@ -223,17 +223,16 @@ class Player(ABC):
         """
         taken = partial(_taken, packet=PacketId(ivorn=envelope.id.ivorn, sha256=sha256_of(raw)))
         clock = asyncio.get_running_loop().time
-        for _ in range(_TIMES):
-            try:
-                await send(envelope)
-            except SessionDownError as error:
-                log.warning("it is said again: %s", error)
-            until = clock() + _AGAIN_S
+
+        async def dealt_with(at_most_s: float) -> bool:
+            until = clock() + at_most_s
             while clock() < until:
                 if await self._journal.read(taken):
-                    return
+                    return True
                 await asyncio.sleep(_LOOK_S)
-        raise ReplayError(f"nothing came of this, nor of what was to follow: {envelope.body}")
+            return False
+
+        await insist(envelope, send, dealt_with)
 
     async def _missing(self, keys: Sequence[Key]) -> list[Key]:
         """Wait for what must have been heard; tell what was not.

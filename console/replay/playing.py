@@ -121,8 +121,8 @@ def _played(
     """
     match against:
         case Party.GFT:
-            from console.replay.judging import verdict  # noqa: PLC0415
-            from console.replay.run import replay_telescope  # noqa: PLC0415
+            from console.replay.telescope.judging import verdict  # noqa: PLC0415
+            from console.replay.telescope.run import replay_telescope  # noqa: PLC0415
 
             replayed = replay_telescope(recording, root, speed=speed)
             return len(replayed.heard), lambda: verdict(recording, replayed)

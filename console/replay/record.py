@@ -23,6 +23,7 @@ from voevent.packet import Packet
 from voevent.read import kind_of, read
 
 LOGS = "logs"
+_DECISIONS = "decisions.json"
 _OLD = "it was recorded before telescopes enclosed their calibration: only newer campaigns can be replayed"
 
 
@@ -45,6 +46,8 @@ class Recording(Conversation):
         ------
         BundleError
             When it is damaged or hostile.
+        ReplayError
+            When its decisions cannot be read.
         """
         bundle = open_bundle(path, folder)
         found: dict[str, tuple[Packet, Header, Content]] = {}
@@ -56,13 +59,15 @@ class Recording(Conversation):
         in_order = sorted(found.values(), key=lambda each: (isinstance(each[2], Receipt), each[1].sequence))
         for packet, _, content in in_order:
             names.key(packet.id, content)
-        return cls(
+        recording = cls(
             bundle=bundle,
             name=CampaignName.parse(bundle.campaign),
             said=tuple(
                 Said(packet=p, header=h, content=c, key=names.known[p.id]) for p, h, c in found.values()
             ),
         )
+        recording.decisions()
+        return recording
 
     # --- what the telescope enclosed ---------------------------------------------------------------
 
@@ -127,13 +132,24 @@ class Recording(Conversation):
         return sorted((self.bundle.folder / "files").glob("*/raw/*.fits.fz"))
 
     def decisions(self) -> list[Mapping[str, Any]]:
-        """Why the telescope planned as it did."""
-        found: list[Mapping[str, Any]] = json.loads((self.bundle.folder / "decisions.json").read_bytes())
+        """Why the telescope planned as it did.
+
+        Raises
+        ------
+        ReplayError
+            When they cannot be read.
+        """
+        try:
+            found = json.loads((self.bundle.folder / _DECISIONS).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise ReplayError(f"{_DECISIONS} of {self.name} cannot be read: {error}") from error
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise ReplayError(f"{_DECISIONS} of {self.name} is no list of decisions")
         return found
 
     def _site(self) -> Mapping[str, Any]:
         try:
             found: Mapping[str, Any] = json.loads(self.enclosed(SITE).read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ReplayError(f"{SITE} of {self.name} cannot be read: {error}") from error
         return found

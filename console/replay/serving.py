@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from console.replay.verdict import Verdict
 from followup.clock import WallClock
 from followup.errors import ConfigurationError, FollowupError
 from followup.story import Runner, Said, Shown, StepEnded, StepStarted, StepState, Story, StoryEvent
+
+log = logging.getLogger(__name__)
 
 Replay = Callable[[Path, str, str, Runner], Sequence[Verdict]]
 """Replays a bundle against a party at a speed, shown by a runner (blocking); gives a verdict a party."""
@@ -67,8 +70,9 @@ class ReplayService:
             story.finish(StepState.FAILED, "Refused", f"{error}" + (f" ({error.hint})" if error.hint else ""))
             return
         except Exception as error:
+            log.exception("what was ordered broke off")
             story.finish(StepState.FAILED, "Broke off", f"{type(error).__name__}: {error}")
-            raise
+            return
         story.show("suite", "What was replayed", table=tuple(map(_row, outcomes)))
         bad = [outcome for outcome in outcomes if not outcome.good]
         if stopped.is_set() or self._ending.is_set():

@@ -72,14 +72,12 @@ def show_verdict(
 def _section(console: Console, title: str, lines: Sequence[Line], *, everything: bool) -> None:
     if not lines:
         return
-    table = listing(Column(title, overflow="fold"), number_column("then"), number_column("now"), "verdict")
+    timed = any(line.then_s is not None or line.now_s is not None for line in lines)
+    times = [number_column("then"), number_column("now")] if timed else []
+    table = listing(Column(title, overflow="fold"), *times, "verdict")
     for line in lines:
-        table.add_row(
-            line.what,
-            _seconds(line.then_s),
-            _seconds(line.now_s),
-            Text(_WORDS[line.sameness], _STYLES[line.sameness]),
-        )
+        said = (_seconds(line.then_s), _seconds(line.now_s)) if timed else ()
+        table.add_row(line.what, *said, Text(_WORDS[line.sameness], _STYLES[line.sameness]))
     console.print(table)
     for line in lines:
         for each in line.differences:

@@ -20,11 +20,7 @@ def show_suite(outcomes: Iterable[Outcome], console: Console, *, everything: boo
         for verdict in outcome.verdicts:
             show_verdict(verdict, console, everything=everything, brief=True)
         if outcome.problem:
-            hint = f" ({outcome.hint})" if outcome.hint else ""
-            console.print(
-                f"{outcome.name} cannot be replayed: {outcome.problem}{hint}",
-                style="bold red", markup=False, soft_wrap=True,
-            )  # fmt: skip
+            show_problem(outcome.name, outcome.problem, outcome.hint, console)
     good, unplayed = sum(one.good for one in told), sum(bool(one.problem) for one in told)
     counts = {
         "as recorded": good,
@@ -34,6 +30,14 @@ def show_suite(outcomes: Iterable[Outcome], console: Console, *, everything: boo
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     console.print(f"{len(told)} bundles: {said}", markup=False)
     return told
+
+
+def show_problem(name: str, problem: str, hint: str, console: Console) -> None:
+    """Print why a bundle cannot be replayed."""
+    told = f" ({hint})" if hint else ""
+    console.print(
+        f"{name} cannot be replayed: {problem}{told}", style="bold red", markup=False, soft_wrap=True
+    )
 
 
 def status_of(outcomes: Iterable[Outcome]) -> int:

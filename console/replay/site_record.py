@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from console.device_settings import Detector, Place
 from console.replay.errors import ReplayError
 from followup.limits import Limits
 from followup.site import Instrument, Site
@@ -16,7 +19,7 @@ _POWER_LOST = Path("run/power-lost")
 
 
 def place_of(said: Mapping[str, Any], source: str) -> tuple[Site, Instrument]:
-    """Give the site and its detector.
+    """Give the site and its detector; the same holds for them as in a ``site.toml``.
 
     Parameters
     ----------
@@ -29,14 +32,16 @@ def place_of(said: Mapping[str, Any], source: str) -> tuple[Site, Instrument]:
         When it does not say that.
     """
     try:
-        site = {**said["site"], "horizon": tuple(map(tuple, said["site"]["horizon"]))}
-        instrument = {
-            **said["instrument"],
-            "filters": tuple(said["instrument"]["filters"]),
-            "zero_points": tuple(map(tuple, said["instrument"]["zero_points"])),
-        }
-        return Site(**site), Instrument(**instrument)
-    except (KeyError, TypeError) as error:
+        detector = {**said["instrument"], "zero_points": dict(said["instrument"]["zero_points"])}
+        telescope, filters = str(detector.pop("telescope")), tuple(map(str, detector.pop("filters")))
+        site = Place.model_validate(said["site"]).site()
+        instrument = Detector.model_validate(detector).instrument(telescope)
+        return site, replace(instrument, filters=filters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ReplayError(f"{source} cannot be understood: {key}: {first['msg']}") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise ReplayError(f"{source} cannot be understood: {error}") from error
 
 

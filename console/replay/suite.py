@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from archive.bundle.container import SUFFIX
 from followup.errors import ConfigurationError, FollowupError
 
 if TYPE_CHECKING:
     from console.replay.verdict import Verdict
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,10 +60,30 @@ def bundles_in(folder: Path) -> tuple[Path, ...]:
     return found
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """Why something could not be done with a bundle, and what to do about it."""
+
+    text: str
+    hint: str = ""
+
+
+def tried(bundle: Path, work: Callable[[Path], T]) -> T | Problem:
+    """Do something with a bundle of a suite (blocking); whatever befalls it, the others have their turn."""
+    try:
+        return work(bundle)
+    except FollowupError as error:
+        return Problem(text=str(error), hint=error.hint)
+    except Exception as error:
+        log.exception("%s", bundle)
+        return Problem(text=f"{type(error).__name__}: {error}")
+
+
 def replay_each(bundles: Iterable[Path], replay: Callable[[Path], Sequence[Verdict]]) -> Iterator[Outcome]:
     """Replay bundles, one after the other (blocking); tell of each as soon as it is done."""
     for bundle in bundles:
-        try:
-            yield Outcome(name=bundle.name, verdicts=tuple(replay(bundle)))
-        except FollowupError as error:
-            yield Outcome(name=bundle.name, problem=str(error), hint=error.hint)
+        found = tried(bundle, replay)
+        if isinstance(found, Problem):
+            yield Outcome(name=bundle.name, problem=found.text, hint=found.hint)
+        else:
+            yield Outcome(name=bundle.name, verdicts=tuple(found))

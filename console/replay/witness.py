@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from console.replay.heard import Heard
 from console.replay.keys import spelt
-from console.replay.others import Heard
 from messaging.journal import Journal
 from messaging.reader import Reader
 from voevent.kinds import Receipt

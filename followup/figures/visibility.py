@@ -51,7 +51,6 @@ def visibility_figure(
     figure = new_figure()
     axes: Any = figure.add_subplot()  # matplotlib's stubs do not know that axes take datetimes
     dress(axes, title=title, ylabel="altitude (deg)")
-    _twilight(axes, times, visibility.sun_altitude_deg[shown])
     axes.plot(times, visibility.sun_altitude_deg[shown], color=SUN, linewidth=1.4, label="Sun")
     axes.plot(
         times,
@@ -77,7 +76,9 @@ def visibility_figure(
         axes.annotate(
             "T0", (trigger_time, 88), xytext=(4, 0), textcoords="offset points", color=ACCENT, va="top"
         )
-    axes.set_xlim(left - timedelta(hours=hours / 60), times[-1])
+    left -= timedelta(hours=hours / 60)
+    _twilight(axes, left, times, visibility.sun_altitude_deg[shown])
+    axes.set_xlim(left, times[-1])
     axes.set_ylim(-20, 90)
     locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]  # matplotlib.dates is untyped
     axes.xaxis.set_major_locator(locator)
@@ -89,7 +90,11 @@ def visibility_figure(
     return to_png(figure)
 
 
-def _twilight(axes: Any, times: Sequence[datetime], sun_altitude_deg: Floats) -> None:
+def _twilight(axes: Any, left: datetime, times: Sequence[datetime], sun_altitude_deg: Floats) -> None:
+    # The picture begins before the visibility does.
+    rise_deg = (sun_altitude_deg[1] - sun_altitude_deg[0]) / (times[1] - times[0]).total_seconds()
+    earlier_deg = sun_altitude_deg[0] - rise_deg * (times[0] - left).total_seconds()
+    times, sun_altitude_deg = [left, *times], np.concatenate([[earlier_deg], sun_altitude_deg])
     for below_deg, shade in _TWILIGHTS:
         axes.fill_between(
             times, -20, 90, where=sun_altitude_deg < below_deg, color=shade, linewidth=0, zorder=0

@@ -100,7 +100,7 @@ async def test_a_trigger_on_a_burst_of_long_ago_is_refused_with_its_age(world: W
     for end in (at_telescope, at_centre):
         assert (end.state, end.name) == (StepState.COMPLETED, "Declined")
         assert "30.0 h old" in end.message
-    assert world.gft.commands == []
+    assert world.gft.used_for == []
 
 
 async def test_a_replayed_trigger_is_answered_again_and_does_nothing(world: World) -> None:
@@ -124,7 +124,7 @@ async def test_a_replayed_trigger_is_answered_again_and_does_nothing(world: Worl
     assert "csc-ftp may not bring a trigger by csc" in kept[0].reason
     assert await world.gft.journal.read(lambda r: r.receipts(packet)) == said
     assert len(world.gft.runner.told) == told
-    assert world.gft.commands == []
+    assert world.gft.used_for == []
 
 
 @uploads

@@ -66,7 +66,7 @@ async def test_a_trigger_is_refused(world: World) -> None:
     await world.csc.agent.archivist.caught_up()
     assert world.csc.archive.campaign(CAMPAIGN).outcome is Outcome.DECLINED
     assert final(world, Kind.TRIGGER) is ReceiptOutcome.REFUSED
-    assert world.gft.commands == []
+    assert world.gft.used_for == []
     assert world.csc.agent.campaigns == {}
     assert world.gft.agent.campaigns == {}
 
@@ -77,7 +77,7 @@ async def test_a_retraction_of_what_was_refused(world: World) -> None:
     await world.trigger(alert(SvomPacketType.RETRACTION, position=None, after_s=300.0))
     end = await world.csc.runner.ended(2)
     assert end.state is StepState.COMPLETED
-    assert world.gft.commands == []
+    assert world.gft.used_for == []
 
 
 @uploads
@@ -200,7 +200,7 @@ async def test_the_weather_turns_and_clears(whole_world: World) -> None:
 async def test_the_weather_turns_while_nobody_observes(world: World) -> None:
     """The dome may stand open: an earlier process opened it, or the next visit is hours away."""
     await looked(world)
-    assert world.gft.commands == [], "it is safe"
+    assert world.gft.used_for == [], "it is safe"
     world.gft.weather(safe=False, reason="rain")
     await until(lambda: world.gft.bench.observatory.sheltered)
     await looked(world)

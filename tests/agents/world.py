@@ -69,6 +69,8 @@ BEGIN = T0 + timedelta(seconds=70)
 """The sky's time when the sites have started."""
 CENTRE = SkyPosition(ra_deg=95.0, dec_deg=40.0, error_radius_deg=2.5 / 60.0)
 RATE = 300.0
+MAKES_SAFE = {"camera.abort", "mount.stop", "mount.park", "dome.close"}
+"""What the safety watch may tell the devices at any time, of a telescope that nobody tends."""
 BURST = "sb26112201"
 GFT = "gft-spm"
 CAMPAIGN = f"{BURST}.{GFT}"
@@ -527,6 +529,11 @@ class Gft(Process):
             afterglow=Afterglow(r_mag=16.5, indices=(0.9,), breaks_s=(), spectral_index=1.0),
         )
         write_scenario(Scenario(seed=3, bursts=(burst,)), self.folder / "sky.json")
+
+    @property
+    def used_for(self) -> list[str]:
+        """What its devices were told besides being made safe."""
+        return [command for command in self.commands if command not in MAKES_SAFE]
 
     async def start(self, fuse: Fuse = SAFE) -> None:
         self.open(self._make, fuse)

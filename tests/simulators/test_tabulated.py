@@ -84,6 +84,37 @@ def test_before_and_after_it_is_a_power_law(t_s, index):
     assert step / 2.5 / math.log10(1.1) == pytest.approx(index, abs=0.05)
 
 
+def _r(*points):
+    return TabulatedAfterglow(
+        points=tuple(
+            TabulatedPoint(t_s=t_s, filter="r", wavelength_nm=617.0, mag=mag, mag_err=0.01)
+            for t_s, mag in points
+        )
+    )
+
+
+def _index(table, early_s, late_s):
+    step = table.magnitude(late_s, "r") - table.magnitude(early_s, "r")
+    return step / 2.5 / math.log10(late_s / early_s)
+
+
+def test_a_rebrightening_at_the_end_does_not_go_on():
+    table = _r((100.0, 15.0), (1000.0, 17.5), (10000.0, 20.0), (15000.0, 19.0), (20000.0, 18.5))
+    assert _index(table, 2e5, 2e6) == pytest.approx(0.3)
+
+
+def test_a_steep_beginning_is_not_brighter_and_brighter_towards_the_trigger():
+    table = _r((600.0, 10.0), (700.0, 11.5), (900.0, 13.0), (5000.0, 16.0), (50000.0, 18.5))
+    assert _index(table, 60.0, 500.0) == pytest.approx(1.5)
+    assert table.magnitude(60.0, "r") == pytest.approx(10.0 - 3.75, abs=0.1)
+
+
+def test_points_at_about_the_same_time_tell_no_slope():
+    table = _r((1000.0, 14.0), (1030.0, 18.0))
+    assert _index(table, 10.0, 900.0) == pytest.approx(1.0)
+    assert _index(table, 1100.0, 1e5) == pytest.approx(1.0)
+
+
 def test_of_one_point_the_decay_is_the_usual_one():
     table = _table([1000.0], "r")
     assert table.magnitude(1e4, "r") - table.magnitude(1e3, "r") == pytest.approx(2.5)

@@ -217,7 +217,7 @@ class FieldReduction:
             measured = self._plates.measured(group, source.position)
             if measured:
                 return points(measured, task=group[0], filter_name=group[1])
-        if self._hunt.too_bright(group) is not None:
+        if self._hunt.too_bright(group) is not None or self._hunt.in_doubt(group):
             return []
         times = self._plates.times_s(self._plates.of(group))
         limit_mag = self._hunt.search(group).limit_mag

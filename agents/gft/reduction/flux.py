@@ -41,6 +41,8 @@ class Flux:
         What single stars on the frame differ by beyond their errors.
     starlike
         Whether the light has the shape of a star: a cosmic ray does not.
+    blended
+        Whether it lies upon a star of the catalogue: its shape is that of two then, and tells nothing.
     """
 
     ujy: float
@@ -49,6 +51,7 @@ class Flux:
     scale_err_mag: float
     scatter_mag: float
     starlike: bool
+    blended: bool
 
     @property
     def snr(self) -> float:
@@ -87,15 +90,15 @@ def measure_at(image: SkyImage, neighbours: Neighbours, position: SkyPosition) -
     sky_err = float(np.hypot(light.sky_err[0] * image.noise_factor, foreign_err)) / kept[1]
     err = float(np.sqrt(sky_err**2 + max(0.0, light.flux[0] / kept[1])))
     ujy = image.zero.ujy
+    blended = bool(foreign > _BLEND * (flux + foreign))
     return Flux(
         ujy=float(flux) * ujy,
         sky_err_ujy=sky_err * ujy,
         err_ujy=err * ujy,
         scale_err_mag=image.zero.err,
         scatter_mag=image.zero.scatter,
-        # Upon a star of the catalogue the shape is that of two, and tells nothing.
-        starlike=foreign > _BLEND * (flux + foreign)
-        or _starlike(image, neighbours, (float(x[0]), float(y[0])), light, float(flux)),
+        starlike=blended or _starlike(image, neighbours, (float(x[0]), float(y[0])), light, float(flux)),
+        blended=blended,
     )
 
 
@@ -110,6 +113,7 @@ def mean(fluxes: Sequence[Flux]) -> Flux:
         scale_err_mag=float(np.sum(weight * [f.scale_err_mag for f in fluxes])),
         scatter_mag=float(np.sum(weight * [f.scatter_mag for f in fluxes])),
         starlike=all(f.starlike for f in fluxes),
+        blended=any(f.blended for f in fluxes),
     )
 
 

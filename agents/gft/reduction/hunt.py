@@ -12,6 +12,7 @@ from agents.gft.reduction.errors import ReductionError
 from agents.gft.reduction.flux import mean
 from agents.gft.reduction.overexposed import overexposed
 from agents.gft.reduction.plates import Group, Plates, separation_arcsec
+from agents.gft.reduction.sed import WAVELENGTH_NM
 from agents.gft.reduction.transient import Candidate, Search, search
 from voevent.kinds import Trigger
 from voevent.packet import SkyPosition
@@ -27,6 +28,10 @@ _ALONE_SIGMA = 6.0
 _ALONE_ON_ONE_FRAME_SIGMA = 10.0
 _SUPPORT_SIGMA = 2.0
 _AGAIN_SIGMA = 3.0
+_STEEPEST = 3.0
+"""No afterglow fades faster, as a power law of time."""
+_LEAST_PART = 0.5
+_SAME_PATCH_ARCSEC = 5.0
 _LASTING = 0.25
 _CERTAIN_SIGMA = 10.0
 """A source this significant on more than one frame needs no further search."""
@@ -112,8 +117,8 @@ class Hunt:
             found = overexposed(image, saturated, stars, group[1], (self.circle, self.radius_deg))
             if found is not None:
                 places.append(found)
-        # A trail or a cosmic ray is on one of them.
-        place = places[-1] if 2 * len(places) > len(frames) else None
+        # A trail or a cosmic ray is there on one of them.
+        place = next((p for p in places if 2 * _near(p, places) > len(frames)), None)
         if place is not None:
             _log.warning(
                 "something at %.5f %+.5f is too bright to be measured in %s %s: no limit is given",
@@ -124,6 +129,13 @@ class Hunt:
             )
         self._too_bright[group] = (len(frames), place)
         return place
+
+    def in_doubt(self, group: Group) -> bool:
+        """Whether a group shows something significant that is not believed: no limit holds then."""
+        return any(
+            candidate.snr >= _ALONE_ON_ONE_FRAME_SIGMA and not self._believed(candidate, group)
+            for candidate in self.search(group).candidates
+        )
 
     def _best(self) -> tuple[Candidate, Group] | None:
         """Find the candidate for which there is most evidence, and where it shows best."""
@@ -157,32 +169,48 @@ class Hunt:
 
         In 100,000 independent apertures noise alone exceeds 5 standard deviations in one search of thirty.
         On a single frame a cosmic ray can look like a star, the more so upon one. Such a source is believed
-        when other frames show something at its place as well; a bright one also as long as there are none.
+        when other frames show something at its place as well; a bright one that has the shape of a star also
+        as long as none contradicts it.
         """
-        supported = self._supported(candidate, group)
-        if supported:
+        if self._supported(candidate, group):
             return True
         if len(self._plates.of(group)) > 1:
             return candidate.snr >= _ALONE_SIGMA
-        return supported is None and candidate.snr >= _ALONE_ON_ONE_FRAME_SIGMA
+        alone = candidate.snr >= _ALONE_ON_ONE_FRAME_SIGMA and not candidate.blended
+        return alone and not self._contradicted(candidate, group)
 
     def _certain(self, candidate: Candidate, group: Group) -> bool:
         """Whether nothing that other frames may show can matter any more."""
         seen_again = len(self._plates.of(group)) > 1 or self._supported(candidate, group)
-        return candidate.snr >= _CERTAIN_SIGMA and bool(seen_again)
+        return candidate.snr >= _CERTAIN_SIGMA and seen_again
 
-    def _supported(self, candidate: Candidate, group: Group) -> bool | None:
-        """Tell whether the task's other filters together, or the filter's other tasks, show something there.
-
-        None when there is nothing to look at.
-        """
+    def _supported(self, candidate: Candidate, group: Group) -> bool:
+        """Whether the task's other filters together, or the filter in another task, show something there."""
         groups = self._plates.groups()
         beside = self._significances(candidate, [g for g in groups if g[0] == group[0] and g != group])
         again = self._significances(candidate, [g for g in groups if g[1] == group[1] and g != group])
-        if not beside and not again:
-            return None
         together = sum(beside) / math.sqrt(len(beside)) if beside else 0.0
         return together >= _SUPPORT_SIGMA or any(snr >= _AGAIN_SIGMA for snr in again)
+
+    def _contradicted(self, candidate: Candidate, group: Group) -> bool:
+        """Whether a later frame lacks what it would show of any afterglow, however fast it fades.
+
+        Afterglows are red: a filter of a longer wavelength shows them, too, while one of a shorter wavelength
+        need not (absorption by neutral hydrogen on the way).
+        """
+        shown = self._plates.measured(group, candidate.position)
+        if not shown:
+            return False
+        flux, start_s = mean([m.flux for m in shown]), max(shown[0].start_s, 1.0)
+        for other in self._plates.groups():
+            if not _as_red(other[1], group[1]):
+                continue
+            for later in self._plates.measured(other, candidate.position):
+                faded = flux.ujy * (later.start_s / start_s) ** -_STEEPEST
+                most = later.flux.ujy + _AGAIN_SIGMA * later.flux.sky_err_ujy
+                if later.start_s > start_s and most < _LEAST_PART * faded:
+                    return True
+        return False
 
     def _significances(self, candidate: Candidate, groups: Sequence[Group]) -> list[float]:
         """Measure at the candidate's place, in each group that shows it."""
@@ -198,6 +226,18 @@ class Hunt:
         # A constant source would keep nearly all its significance; a fading one keeps a good part of it.
         expected = candidate.snr * math.sqrt((len(fluxes) - 1) / len(self._plates.of(group)))
         return mean(fluxes[:-1]).snr > max(1.0, _LASTING * expected)
+
+
+def _as_red(filter_name: str, other: str) -> bool:
+    """Whether a filter's wavelength is known to be no shorter than another one's."""
+    if filter_name == other:
+        return True
+    return WAVELENGTH_NM.get(filter_name, 0.0) > WAVELENGTH_NM.get(other, math.inf)
+
+
+def _near(place: SkyPosition, places: Sequence[SkyPosition]) -> int:
+    """How many of the places are about the same."""
+    return sum(separation_arcsec(place, other) < _SAME_PATCH_ARCSEC for other in places)
 
 
 def _joint_limit(limits: Sequence[float]) -> float:

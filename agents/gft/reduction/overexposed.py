@@ -8,11 +8,14 @@ from scipy import ndimage
 
 from agents.gft.reduction.astrometry import to_pixels, to_sky
 from agents.gft.reduction.image import Neighbours, SkyImage
+from agents.gft.reduction.profile import Floats
 from followup.catalogue import ReferenceStars
 from voevent.packet import SkyPosition
 
 _LEAST_PX = 3
 """Fewer saturated pixels together can be a cosmic ray, and leave enough of a star to be measured."""
+_LEAST_WIDTH_PX = 2.0
+_LEAST_FILL = 0.4
 _PART = 0.25
 """A star that should light a saturated pixel to this part of its level can have saturated it."""
 
@@ -46,7 +49,7 @@ def overexposed(
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         rows, columns = np.nonzero(labels[box] == number)
         y, x = ((of + part.start).astype(np.float64) for of, part in zip((rows, columns), box, strict=True))
-        if len(x) < _LEAST_PX or np.hypot(x.mean() - x0[0], y.mean() - y0[0]) > radius_px:
+        if len(x) < _LEAST_PX or _streak(x, y) or np.hypot(x.mean() - x0[0], y.mean() - y0[0]) > radius_px:
             continue
         if found is not None and len(x) <= found[0]:
             continue
@@ -58,3 +61,9 @@ def overexposed(
             continue
         found = len(x), to_sky(image.wcs, float(x.mean()), float(y.mean()))
     return None if found is None else found[1]
+
+
+def _streak(x: Floats, y: Floats) -> bool:
+    """Whether pixels lie along a line: a saturated star is round."""
+    wide, high = float(np.ptp(x)) + 1.0, float(np.ptp(y)) + 1.0
+    return min(wide, high) < _LEAST_WIDTH_PX or len(x) < _LEAST_FILL * wide * high

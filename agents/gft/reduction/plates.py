@@ -19,6 +19,7 @@ from agents.gft.reduction.image import Neighbours, SkyImage
 from agents.gft.reduction.lightcurve import Measured
 from agents.gft.reduction.stack import stack
 from followup.catalogue import ReferenceCatalogue, ReferenceStars
+from followup.progress import separation_deg
 from followup.site import Instrument
 from voevent.packet import SkyPosition
 
@@ -143,7 +144,4 @@ class Plates:
 
 def separation_arcsec(a: SkyPosition, b: SkyPosition) -> float:
     """Angle between two positions."""
-    dec_a, dec_b = math.radians(a.dec_deg), math.radians(b.dec_deg)
-    half_ra = math.radians(b.ra_deg - a.ra_deg) / 2.0
-    chord2 = math.sin((dec_b - dec_a) / 2.0) ** 2 + math.cos(dec_a) * math.cos(dec_b) * math.sin(half_ra) ** 2
-    return math.degrees(2.0 * math.asin(min(1.0, math.sqrt(chord2)))) * 3600.0
+    return 3600.0 * separation_deg(a, b)

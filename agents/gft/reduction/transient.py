@@ -38,10 +38,13 @@ class Candidate:
         ICRS, with its 1-sigma radius.
     snr
         Significance against the measured noise of empty apertures.
+    blended
+        Whether it lies upon a star of the catalogue, so that its shape tells nothing.
     """
 
     position: SkyPosition
     snr: float
+    blended: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +96,7 @@ def search(
                     ra_deg=position.ra_deg, dec_deg=position.dec_deg, error_radius_deg=float(error)
                 ),
                 snr=flux.snr,
+                blended=flux.blended,
             )
         )
     return Search(candidates=tuple(sorted(candidates, key=lambda c: -c.snr)), limit_mag=limit)

@@ -10,8 +10,8 @@ from pathlib import Path
 from agents.csc.service import CscAgent
 from console.replay.conversation import Said
 from console.replay.errors import ReplayError
+from console.replay.heard import Heard
 from console.replay.keys import Key, spelt
-from console.replay.others import Heard
 from console.replay.parcels import Parcel, ParcelKey
 from console.replay.player import Part, Player, Send, Setting
 from followup.errors import FollowupError

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from archive.archive import Archive
+from console.replay.heard import Heard
 from console.replay.keys import about, spelt
-from console.replay.others import Heard
 from console.replay.parcels import Parcel, ParcelKey
 from console.replay.witness import uncommitted
 from messaging.journal import Journal

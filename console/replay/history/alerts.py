@@ -12,10 +12,10 @@ from pathlib import Path
 from agents.csc.asking import Asking
 from agents.csc.knowledge import Heard, known
 from agents.csc.triggering import NoTriggerError
-from console.replay.calibration import HurriedClock
 from console.replay.conversation import Conversation, Said
 from console.replay.errors import ReplayError
 from console.replay.keys import Names
+from console.replay.telescope.calibration import HurriedClock
 from followup.clock import WallClock
 from followup.names import CSC, CampaignName
 from messaging.author import Author

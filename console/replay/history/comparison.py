@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from console.replay.history.alerts import Announced
+from console.replay.history.exposed import Exposures
 from console.replay.history.passbands import BANDS
 from console.replay.history.published import PublishedLightCurve, PublishedPoint
-from console.replay.run import Replayed
+from console.replay.telescope.run import Replayed
+from console.replay.whatif.frames import FrameFacts
+from followup.progress import separation_deg
 from simulators.tabulated import TabulatedAfterglow
-from voevent.kinds import Closing, Content, PhotometryPoint, Product, Receipt, Result, Status
+from voevent.kinds import Closing, PhotometryPoint, Product, Receipt, ReceiptOutcome, Result
 from voevent.packet import SkyPosition
 
 _NEAR_DEX = 0.1
@@ -55,7 +58,8 @@ class Recovered:
     mag, mag_err
         What was measured; `mag_err` is None and `mag` the limit when nothing was found.
     sky_mag
-        What was put into the sky, averaged over the exposure; None before anything shone.
+        What was put into the sky, averaged over the exposures of the frames as the point is; None before
+        anything shone.
     extrapolated
         Whether that lies outside of all that was published.
     residual, pull
@@ -120,7 +124,7 @@ class Comparison:
     outcome
         The closing's summary; empty when no campaign began.
     first_s
-        When the first exposure that was measured began, after T0.
+        When the first exposure of all points began, after T0.
     unmeasured
         Tasks with the filters whose frames gave neither a magnitude nor a limit: too bright, or no stars.
     counterpart_off_arcsec
@@ -164,15 +168,24 @@ def compare(
     alerts: Announced,
     published: PublishedLightCurve,
     light: TabulatedAfterglow,
+    *,
+    frames: Iterable[FrameFacts],
     shift: timedelta = timedelta(),
 ) -> Comparison:
-    """Hold what was heard against the sky and the literature."""
+    """Hold what was heard against the sky and the literature.
+
+    Parameters
+    ----------
+    frames
+        Those that the telescope reduced.
+    """
     contents = [heard.content for heard in replayed.heard]
     curves = [c for c in contents if isinstance(c, Result) and c.product is Product.LIGHT_CURVE]
     closings = [content for content in contents if isinstance(content, Closing)]
     answers = [content for content in contents if isinstance(content, Receipt)]
     measured = curves[-1].points if curves else ()
-    points = tuple(recovered(point, published, light) for point in measured)
+    exposures = Exposures(frames, alerts.trigger_time + shift)
+    points = tuple(recovered(point, published, light, exposures) for point in measured)
     faults = [*replayed.complaints, *replayed.damaged]
     if not replayed.ended:
         faults.append("the campaign did not come to its end")
@@ -182,12 +195,12 @@ def compare(
         trigger_time=alerts.trigger_time + shift,
         shift_s=shift.total_seconds(),
         answers=tuple(f"{answer.outcome}: {answer.reason}" for answer in answers),
-        accepted=bool(closings),
+        accepted=any(answer.outcome is ReceiptOutcome.ACCEPTED for answer in answers),
         outcome=closings[-1].summary if closings else "",
         points=points,
         filters=_summaries(points),
-        first_s=min((p.t_s - p.exposure_s / 2 for p in points), default=None),
-        unmeasured=_unmeasured(contents, points),
+        first_s=min((each.start_s for point in measured for each in exposures.of(point)), default=None),
+        unmeasured=_unmeasured(exposures, points),
         counterpart_off_arcsec=_off(curves[-1].source if curves else None, alerts.position),
         published=len(published.points),
         left_out=published.left_out,
@@ -197,9 +210,11 @@ def compare(
     )
 
 
-def recovered(point: PhotometryPoint, published: PublishedLightCurve, light: TabulatedAfterglow) -> Recovered:
+def recovered(
+    point: PhotometryPoint, published: PublishedLightCurve, light: TabulatedAfterglow, exposures: Exposures
+) -> Recovered:
     """Hold one point against the sky, and against the nearest that was published."""
-    sky = light.magnitude(point.t_s, point.filter, point.exposure_s)
+    sky = exposures.magnitude(point, light)
     first_s, last_s = light.span_s
     shone = math.isfinite(sky)
     measured = shone and not point.limit and point.mag_err is not None
@@ -217,12 +232,12 @@ def recovered(point: PhotometryPoint, published: PublishedLightCurve, light: Tab
         extrapolated=not first_s <= point.t_s <= last_s,
         residual=residual,
         pull=residual / point.mag_err if residual is not None and point.mag_err else None,
-        nearest=_nearest(point, published.points, light) if measured else None,
+        nearest=_nearest(point, sky, published.points, light) if measured else None,
     )
 
 
 def _nearest(
-    point: PhotometryPoint, published: Sequence[PublishedPoint], light: TabulatedAfterglow
+    point: PhotometryPoint, sky: float, published: Sequence[PublishedPoint], light: TabulatedAfterglow
 ) -> Nearest | None:
     """Find the published point of the same filter, or else of the nearest one, at about the same time."""
     near = [each for each in published if abs(math.log10(each.t_s / point.t_s)) <= _NEAR_DEX]
@@ -234,7 +249,7 @@ def _nearest(
         return abs(BANDS[each.band].wavelength_nm - wavelength_nm), abs(math.log(each.t_s / point.t_s))
 
     found = min(near, key=away)
-    moved = light.magnitude(point.t_s, point.filter) - light.magnitude(found.t_s, found.band)
+    moved = sky - light.magnitude(found.t_s, found.band)
     residual = point.mag - found.mag - moved
     return Nearest(
         t_s=found.t_s,
@@ -248,27 +263,13 @@ def _nearest(
     )
 
 
-def _unmeasured(contents: Sequence[Content], points: Sequence[Recovered]) -> tuple[str, ...]:
-    planned = {
-        task.task: task.filters
-        for content in contents
-        if isinstance(content, Status)
-        for task in content.tasks
-    }
-    taken = [
-        task.task
-        for content in contents
-        if isinstance(content, Closing)
-        for task in content.tasks
-        if task.exposures
-    ]
+def _unmeasured(exposures: Exposures, points: Sequence[Recovered]) -> tuple[str, ...]:
     measured = {(point.task, point.filter) for point in points}
-    found = []
-    for task in taken:
-        missing = [name for name in planned.get(task, ()) if (task, name) not in measured]
-        if missing:
-            found.append(f"{task} in {' '.join(missing)}")
-    return tuple(found)
+    missing: dict[str, list[str]] = {}
+    for task, name in exposures.groups:
+        if (task, name) not in measured:
+            missing.setdefault(task, []).append(name)
+    return tuple(f"{task} in {' '.join(names)}" for task, names in missing.items())
 
 
 def _summaries(points: Sequence[Recovered]) -> tuple[FilterSummary, ...]:
@@ -300,7 +301,4 @@ def _summaries(points: Sequence[Recovered]) -> tuple[FilterSummary, ...]:
 
 
 def _off(found: SkyPosition | None, true: SkyPosition) -> float | None:
-    if found is None:
-        return None
-    east = (found.ra_deg - true.ra_deg + 180.0) % 360.0 - 180.0
-    return 3600.0 * math.hypot(east * math.cos(math.radians(true.dec_deg)), found.dec_deg - true.dec_deg)
+    return None if found is None else 3600.0 * separation_deg(found, true)

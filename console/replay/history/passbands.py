@@ -3,7 +3,9 @@
 References
 ----------
 AB minus Vega: Blanton & Roweis 2007, AJ 133, 734, table 1; for Z and Y Hewett et al. 2006, MNRAS 367, 454.
-Galactic extinction for a reddening E(B-V) with R_V = 3.1: Schlafly & Finkbeiner 2011, ApJ 737, 103, table 6.
+Galactic extinction for a reddening E(B-V) with R_V = 3.1: Schlafly & Finkbeiner 2011, ApJ 737, 103, table 6,
+which is per magnitude of E(B-V) on the scale of Schlegel, Finkbeiner & Davis 1998, ApJ 500, 525: the scale of
+their map, which the true reddening is 0.86 of.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ class PublishedBand:
     ab_minus_vega
         What is added to a Vega magnitude to have an AB one.
     dust
-        Magnitudes that the Galaxy's dust takes away for a reddening E(B-V) of 1 mag.
+        Magnitudes that the Galaxy's dust takes away for a reddening E(B-V) of 1 mag, on the scale of
+        Schlegel, Finkbeiner & Davis 1998.
     vega
         Whether magnitudes are Vega's when nobody says: of Johnson's, Cousins's and the infrared filters.
     """
@@ -51,7 +54,8 @@ BANDS = {
 }
 """By name. Those that the telescopes here have go by the wavelengths that they have here."""
 
-_OTHER_NAMES = {"Rc": "R", "Ic": "I", "Ks": "K", "VJ": "V"}
+_OTHER_NAMES = {"rc": "R", "ic": "I", "ks": "K", "vj": "V"}
+"""As they are spelt without regard to capitals and underscores: Rc, R_c, R_C."""
 
 AB_SYSTEMS = {"ab", "sdss"}
 """Magnitudes of these are AB, through whatever filter."""
@@ -62,9 +66,12 @@ CATALOGUES = {"usno", "nomad", "gsc", "ucac3", "ucac4", "2mass", "apass", "ps1",
 
 
 def band_of(filter_name: str) -> str | None:
-    """Tell which of `BANDS` a published filter's name means; None for none (clear, white, ultraviolet)."""
+    """Tell which of `BANDS` a published filter's name means, primes and subscripts passed over.
+
+    None for none: without a filter (also when calibrated on R: CR), white, ultraviolet, Thuan & Gunn's.
+    """
     name = filter_name.strip().rstrip("'′")
-    name = _OTHER_NAMES.get(name, name)
+    name = _OTHER_NAMES.get(name.lower().replace("_", ""), name)
     return name if name in BANDS else None
 
 

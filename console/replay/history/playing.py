@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from console.replay.conversation import Conversation
+from console.replay.conversation import Conversation, later
 from console.replay.history.alerts import announced
 from console.replay.history.comparison import Comparison, compare
 from console.replay.history.figure import history_figure
 from console.replay.history.published import read_published
 from console.replay.history.showing import headline, rows
-from console.replay.run import play
-from console.replay.simulated import UNTIL, given_strategies, simulated_scene
+from console.replay.telescope.run import play
+from console.replay.telescope.simulated import UNTIL, given_strategies, simulated_scene
+from console.replay.whatif.frames import taken_frames
 from console.replay.whatif.place import Observatory, given_observatory
 from console.replay.whatif.supposition import Supposition
 from console.replay.whatif.weather import Weather, given_weather
 from followup.clock import WallClock
+from followup.errors import ConfigurationError
 from followup.limits import Limits
+from followup.names import check_telescope
 from followup.story import PlainRunner, Runner, StepState, Story
 from followup.strategy import default_text
 from simulators.afterglow import SimulatedBurst
@@ -83,6 +86,10 @@ def observe_history(
         model = known_telescope(telescope)
         there = Observatory(model=model, limits=Limits())
     else:
+        try:
+            check_telescope(telescope)
+        except ValueError as error:
+            raise ConfigurationError(str(error), hint="under that name it observes") from error
         there = given_observatory(supposed.site, telescope)
     strategies = given_strategies(supposed.strategy) if supposed.strategy else default_text()
     published = read_published(lightcurve, reddening=reddening)
@@ -96,7 +103,7 @@ def observe_history(
             afterglow=light,
         )
         weather = given_weather(supposed.weather, burst.trigger_time) if supposed.weather else Weather()
-        triggers = tuple(trigger.later(shift) for trigger in said.conversation.said)
+        triggers = later(said.conversation.said, shift)
         conversation = Conversation(name=said.conversation.name, said=triggers)
         story = Story(
             flow="replay",
@@ -126,10 +133,12 @@ def observe_history(
                 until=conversation.end + UNTIL,
                 seed=_SEED,
             )
-            replayed = play(conversation, scene_of, work or Path(scratch) / "state", speed=speed)
+            root = work or Path(scratch) / "state"
+            replayed = play(conversation, scene_of, root, speed=speed)
             story.end("play:", message=f"{len(replayed.heard)} packets heard in {replayed.wall_s:.1f} s")
             story.begin("compare:", "compare with what was published", "Point by point.")
-            found = compare(replayed, said, published, light, shift)
+            frames = taken_frames(root, conversation.name)
+            found = compare(replayed, said, published, light, frames=frames, shift=shift)
             picture = history_figure(found, published, light)
         except BaseException as error:
             story.finish(StepState.FAILED, "Broke off", f"{type(error).__name__}: {error}")

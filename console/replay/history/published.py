@@ -1,10 +1,10 @@
 """Published photometry of an afterglow, read from a table in text.
 
 The first line names the columns, which are parted by tabulators, or else by blanks: ``Time(s)`` since the
-trigger, ``Mag``, ``MagErr``, ``Filter``; and, where it is known, ``System`` (of magnitudes), ``GalExtCorr``
-(``y`` where the dimming by the Galaxy's dust has been taken out), ``Source``. More columns do no harm. A
-point without an error is an upper limit, and is left out like everything of which no magnitude of a known
-passband can be made; what was left out is told.
+trigger, ``Mag``, ``MagErr``, ``Filter``; and, where it is known, ``System`` (of magnitudes; ``Mag(AB)`` says
+it of all that have none), ``GalExtCorr`` (``y`` where the dimming by the Galaxy's dust has been taken out),
+``Source``. More columns do no harm. A point without an error is an upper limit, and is left out like
+everything of which no magnitude of a known passband can be made; what was left out is told.
 
 References
 ----------
@@ -24,11 +24,16 @@ from followup.errors import ConfigurationError
 from simulators.tabulated import TabulatedAfterglow, TabulatedPoint
 
 _NEEDED = ("time", "mag", "magerr", "filter")
+_MORE = ("system", "galextcorr", "source")
+_SECONDS = {"", "s", "sec", "seconds"}
+_TIME_S, _MAG, _MAG_ERR = (-1e9, 1e9), (-30.0, 60.0), (0.0, 10.0)
+"""Beyond these it is no afterglow's time, magnitude or error of one."""
 _HINT = "the columns are Time(s), Mag, MagErr, Filter, System, GalExtCorr, Source, parted by tabulators"
+_NO_ERROR = {"", "-", "nan", "none"}
 
 LIMIT = "upper limits"
 EARLY = "not after the trigger"
-NO_PASSBAND = "without a passband (clear, white, ultraviolet)"
+NO_PASSBAND = "without a known passband (clear, CR, white, ultraviolet, Gunn)"
 NO_SYSTEM = "in an unknown magnitude system"
 DUST_FREE = "corrected for the Galaxy's dust, of which --ebv says how much there is"
 
@@ -94,7 +99,8 @@ def read_published(path: Path, *, reddening: float | None = None) -> PublishedLi
     Parameters
     ----------
     reddening
-        E(B-V) of the Galaxy's dust towards the burst, in magnitudes. Points that were corrected for it are
+        E(B-V) of the Galaxy's dust towards the burst, in magnitudes, on the scale of Schlegel, Finkbeiner &
+        Davis 1998 (see `console.replay.history.passbands`). Points that were corrected for it are
         dimmed again by that much, and left out when it is not given: a telescope sees the dimmed light.
 
     Raises
@@ -103,7 +109,7 @@ def read_published(path: Path, *, reddening: float | None = None) -> PublishedLi
         When it cannot be read, a value is none, or no point is left.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}", hint=_HINT) from error
     points: list[PublishedPoint] = []
@@ -163,12 +169,16 @@ def _rows(path: Path, text: str) -> Iterator[_Row]:
         return
     (_, head), *body = numbered
     tabbed = "\t" in head
-    names = [name.partition("(")[0].strip().lower() for name in _cells(head, tabbed=tabbed)]
+    columns = [name.partition("(") for name in _cells(head, tabbed=tabbed)]
+    names = [name.strip().lower() for name, _, _ in columns]
+    units = {name: unit.rstrip(") ").lower() for name, (_, _, unit) in zip(names, columns, strict=True)}
     if missing := [name for name in _NEEDED if name not in names]:
         raise ConfigurationError(
             f"{path} has no column {', '.join(missing)}: its first line names {', '.join(names)}", hint=_HINT
         )
-    if "(" in head and "(s)" not in head.lower():
+    if twice := [name for name in (*_NEEDED, *_MORE) if names.count(name) > 1]:
+        raise ConfigurationError(f"{path} has several columns {', '.join(twice)}", hint=_HINT)
+    if units["time"] not in _SECONDS:
         raise ConfigurationError(f"{path}: times must be in seconds, Time(s)", hint=_HINT)
     for number, line in body:
         cells = _cells(line, tabbed=tabbed)
@@ -177,16 +187,16 @@ def _rows(path: Path, text: str) -> Iterator[_Row]:
                 f"{path}, line {number}: {len(cells)} values in {len(names)} columns", hint=_HINT
             )
         said = dict(zip(names, cells, strict=True))
-        time, mag, mag_err = (
-            _number(path, number, name, said[name], empty=0.0 if name == "magerr" else None)
-            for name in ("time", "mag", "magerr")
-        )
+        time = _number(path, number, "time", said["time"], within=_TIME_S)
+        mag = _number(path, number, "mag", said["mag"], within=_MAG)
+        no_error = said["magerr"].lower() in _NO_ERROR
+        mag_err = 0.0 if no_error else _number(path, number, "magerr", said["magerr"], within=_MAG_ERR)
         yield _Row(
             t_s=time,
             mag=mag,
             mag_err=mag_err,
             filter=said["filter"],
-            system=said.get("system", ""),
+            system=said.get("system", "") or units["mag"].replace("mag", "").strip(),
             dust_free=said.get("galextcorr", "n").lower() in {"y", "yes"},
             source=said.get("source", ""),
         )
@@ -196,13 +206,16 @@ def _cells(line: str, *, tabbed: bool) -> Sequence[str]:
     return [cell.strip() for cell in line.split("\t")] if tabbed else line.split()
 
 
-def _number(path: Path, line: int, name: str, said: str, *, empty: float | None) -> float:
-    if empty is not None and said.lower() in {"", "-", "nan", "none"}:
-        return empty
+def _number(path: Path, line: int, name: str, said: str, *, within: tuple[float, float]) -> float:
     try:
         value = float(said)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise ConfigurationError(f"{path}, line {line}: {name} is {said!r}, no number", hint=_HINT)
+    if not within[0] <= value <= within[1]:
+        raise ConfigurationError(
+            f"{path}, line {line}: {name} is {said}, which is not within {within[0]:g} and {within[1]:g}",
+            hint=_HINT,
+        )
     return value

@@ -10,8 +10,8 @@ from typing import TypeGuard
 
 from console.replay.aftermath import Digests
 from console.replay.conversation import Said
+from console.replay.heard import Heard
 from console.replay.keys import Key, about
-from console.replay.others import Heard
 from console.replay.parcels import Parcel, ParcelKey
 from console.replay.player import Part, Player, Send, Setting
 from followup.names import CSC, RELAY

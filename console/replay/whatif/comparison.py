@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from console.replay.difference import Difference, decided
+from console.replay.decisions import decided
+from console.replay.difference import Difference
 from console.replay.record import Recording
-from console.replay.run import Replayed
-from console.replay.whatif.frames import frames_of, recorded_frames
+from console.replay.telescope.run import Replayed
+from console.replay.whatif.frames import recorded_frames, taken_frames
 from console.replay.whatif.imagined import Imagined
 from console.replay.whatif.light import last_trigger
 from console.replay.whatif.night import FilterNight, Night, night_of
 from console.replay.whatif.supposition import Supposition
-from console.state import State
 from voevent.kinds import PhotometryPoint
 
 _MINUTES_FROM_S, _HOURS_FROM_S = 600.0, 7200.0
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """What a what-if showed. It is neither good nor bad.
+    """What a what-if showed. It is neither good nor bad, but that the agent may have broken rules.
 
     Attributes
     ----------
@@ -82,7 +82,6 @@ def compare(
         The folder in which it was played.
     """
     name = recording.name
-    taken = State(root).telescope(name.telescope).glob(f"data/{name}/reduced/*.fits")
     faults = [*replayed.complaints, *replayed.damaged]
     if not replayed.ended:
         faults.append("the campaign did not come to its end")
@@ -98,7 +97,7 @@ def compare(
         ),
         now=night_of(
             [(heard.header.date, heard.content) for heard in replayed.heard],
-            frames_of(sorted(taken)),
+            taken_frames(root, name),
             triggers=[said.packet.id for said in imagined.conversation.triggers],
             trigger_time=imagined.trigger_time,
         ),

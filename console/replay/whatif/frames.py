@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,11 @@ from astropy.io import fits
 
 from console.replay.errors import ReplayError
 from console.replay.record import Recording
+from console.state import State
+from followup.names import CampaignName
 
 _REDUCED = "reduced"
+_LONGEST_S = 86400.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +60,7 @@ def recorded_frames(recording: Recording) -> list[FrameFacts]:
     folder = recording.bundle.folder
     if recording.bundle.manifest.light:
         texts = sorted(folder.glob(f"headers/*/{_REDUCED}/*.txt"))
-        return _facts((path, _of_text(path)) for path in texts)
+        return _facts(texts, _of_text)
     return frames_of(sorted(folder.glob(f"files/*/{_REDUCED}/*.fits")))
 
 
@@ -69,7 +72,22 @@ def frames_of(paths: Iterable[Path]) -> list[FrameFacts]:
     ReplayError
         When one cannot be understood.
     """
-    return _facts((path, fits.getheader(path, 0)) for path in paths)
+    return _facts(paths, _of_image)
+
+
+def taken_frames(root: Path, name: CampaignName) -> list[FrameFacts]:
+    """Read the headers of what was reduced in the folder in which a campaign was played (blocking).
+
+    Raises
+    ------
+    ReplayError
+        When one cannot be understood.
+    """
+    return frames_of(State(root).telescope(name.telescope).glob(f"data/{name}/reduced/*.fits"))
+
+
+def _of_image(path: Path) -> fits.Header:
+    return fits.getheader(path, 0)
 
 
 def _of_text(path: Path) -> fits.Header:
@@ -77,18 +95,20 @@ def _of_text(path: Path) -> fits.Header:
     return fits.Header.fromstring(text, sep="\n")
 
 
-def _facts(headers: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[FrameFacts]:
+def _facts(paths: Iterable[Path], header_of: Callable[[Path], Mapping[str, Any]]) -> list[FrameFacts]:
     found = []
-    for path, header in headers:
+    for path in sorted(paths):
         try:
-            found.append(_read(header))
-        except (KeyError, TypeError, ValueError) as error:
+            found.append(_read(header_of(path)))
+        except (OSError, KeyError, TypeError, ValueError, fits.VerifyError) as error:
             raise ReplayError(f"the header of {path.name} cannot be understood: {error}") from error
     return sorted(found, key=lambda each: each.start)
 
 
 def _read(header: Mapping[str, Any]) -> FrameFacts:
     exposure_s = float(header["EXPTIME"])
+    if not 0.0 <= exposure_s < _LONGEST_S:
+        raise ValueError(f"EXPTIME is {exposure_s:g} s")
     zero_mag = None
     if "MAGZP" in header and "APFRAC" in header:
         zero_mag = float(header["MAGZP"]) - 2.5 * math.log10(exposure_s * float(header["APFRAC"]))

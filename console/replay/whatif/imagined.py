@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agents.gft.enclosures import DEVICES, SITE, STARS, STRATEGIES
-from console.replay.conversation import Conversation
+from console.replay.conversation import Conversation, later
 from console.replay.errors import ReplayError
 from console.replay.record import Recording
-from console.replay.scene import SceneOf
-from console.replay.simulated import UNTIL, given_strategies, simulated_scene
+from console.replay.telescope.scene import SceneOf
+from console.replay.telescope.simulated import UNTIL, given_strategies, simulated_scene
 from console.replay.whatif.frames import recorded_frames
 from console.replay.whatif.light import last_trigger, recorded_burst
 from console.replay.whatif.place import Observatory, given_observatory, recorded_observatory
@@ -62,7 +62,7 @@ def imagine(recording: Recording, supposed: Supposition) -> Imagined:
     shift = supposed.shift or timedelta()
     strategies, what_strategies = _strategies(recording, supposed)
     there = _observatory(recording, supposed)
-    triggers = tuple(said.later(shift) for said in recording.triggers)
+    triggers = later(recording.triggers, shift)
     burst, made_of = recorded_burst(recording, shift)
     weather, what_weather = _weather(recording, supposed, there.model.site)
     stars, catalogue, what_stars = _stars(recording, there.model)

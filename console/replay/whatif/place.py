@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from console.device_settings import Detector, Place
 from console.equipment import limited
 from console.misread import misread, no_toml
-from console.replay.devices import lasted_s
 from console.replay.errors import ReplayError
 from console.replay.record import Recording
 from console.replay.site_record import elsewhere, limits_of, place_of
+from console.replay.telescope.devices import lasted_s
 from console.replay.whatif.frames import FrameFacts
 from console.settings import SETTINGS
 from followup.errors import ConfigurationError
@@ -166,7 +166,7 @@ def _enclosed(path: Path, text: str) -> tuple[Site, Instrument, Limits, KnownTel
         said: Mapping[str, Any] = json.loads(text)
         site, instrument = place_of(said, path.name)
         limits = limits_of(said, path.name)
-    except (ValueError, ReplayError) as error:
+    except (ValueError, RecursionError, ReplayError) as error:
         raise ConfigurationError(
             f"{path} is no site: {error}", hint="a record encloses one as logs/site.json"
         ) from error
@@ -178,6 +178,8 @@ def _paper(path: Path, text: str) -> tuple[Site, Instrument, Limits, KnownTelesc
         paper = _Paper.model_validate(tomllib.loads(text))
     except ValidationError as error:
         raise misread(path, _Paper, error) from error
+    except RecursionError as error:
+        raise no_toml(path, ValueError("it is nested too deeply")) from error
     except ValueError as error:
         raise no_toml(path, error) from error
     if paper.place is not None and paper.detector is not None:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from console.replay.record import Recording
-from console.replay.run import play
+from console.replay.telescope.run import play
 from console.replay.whatif.comparison import Comparison, compare
 from console.replay.whatif.imagined import imagine
 from console.replay.whatif.showing import headline, rows
@@ -62,7 +62,10 @@ def what_if(
             raise
         story.show("comparison", "Then, and what if", table=rows(found))
         story.end("judge:", message=headline(found))
-        story.finish(StepState.COMPLETED, "Compared", headline(found))
+        if found.faults:
+            story.finish(StepState.FAILED, "Rules broken", headline(found))
+        else:
+            story.finish(StepState.COMPLETED, "Compared", headline(found))
         return found
 
 

@@ -42,12 +42,10 @@ class RecordedStars:
 
     def __init__(self, path: Path, seed: int) -> None:
         try:
-            with fits.open(path, memmap=False) as hdus:
-                table = hdus[1].data
-                columns = {name: np.asarray(table[name], np.float64) for name in table.names}
-            known = [name for name in PASSBANDS if f"mag_{name}" in columns and f"err_{name}" in columns]
-        except (OSError, IndexError, KeyError, TypeError, ValueError) as error:
+            columns = _columns(path)
+        except (OSError, IndexError, KeyError, TypeError, ValueError, fits.VerifyError) as error:
             raise ReplayError(f"the recorded reference stars cannot be read: {error}") from error
+        known = [name for name in PASSBANDS if f"mag_{name}" in columns and f"err_{name}" in columns]
         # Who has no magnitude gives no light.
         lit = np.zeros(columns["ra"].shape, np.bool_)
         for name in known:
@@ -94,6 +92,19 @@ class RecordedStars:
     def _inside(self, centre: SkyPosition, radius_deg: float) -> NDArray[np.bool_]:
         inside: NDArray[np.bool_] = separation_deg(centre, self._ra, self._dec) <= radius_deg
         return inside
+
+
+def _columns(path: Path) -> dict[str, Floats]:
+    with fits.open(path, memmap=False) as hdus:
+        table = hdus[1]
+        if not isinstance(table, fits.BinTableHDU):
+            raise TypeError("there is an image where the table should be")
+        columns = {name: np.asarray(table.data[name], np.float64) for name in table.columns.names}
+    if lacking := [name for name in ("ra", "dec") if name not in columns]:
+        raise ValueError(f"there is no column {', '.join(lacking)}")
+    if any(values.ndim != 1 for values in columns.values()):
+        raise ValueError("a column holds more than one number a star")
+    return columns
 
 
 def _completed(

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from console.replay.devices import PlayedWeather, Tape
+from console.replay.telescope.devices import PlayedWeather, Tape
 from followup.clock import Clock
 from followup.errors import ConfigurationError
 from followup.safety import GUST, HUMIDITY, RAIN, WIND
@@ -98,7 +98,7 @@ def given_weather(path: Path, trigger_time: datetime) -> Weather:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the weather file {path} cannot be read: {error}", hint=_HINT) from error
     rows = [
-        (number, [field.strip() for field in next(csv.reader([line]))])
+        (number, _fields(f"{path}, line {number}", line))
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
@@ -113,6 +113,8 @@ def given_weather(path: Path, trigger_time: datetime) -> Weather:
         if len(fields) > len(columns):
             raise ConfigurationError(f"{where}: more fields than columns", hint=_HINT)
         row = dict(zip(columns, fields, strict=False))
+        if _TIME not in row:
+            raise ConfigurationError(f"{where}: it ends before the column time", hint=_HINT)
         times.append(_time(where, row[_TIME], trigger_time))
         if times[1:] and times[-1] <= times[-2]:
             raise ConfigurationError(f"{where}: time: it is not after the one above", hint=_HINT)
@@ -146,6 +148,13 @@ def recorded_weather(devices: Iterable[Mapping[str, Any]]) -> Weather:
         else:
             lines.append(dict(line))
     return Weather(lines=tuple(lines))
+
+
+def _fields(where: str, line: str) -> list[str]:
+    try:
+        return [field.strip() for field in next(csv.reader([line]))]
+    except csv.Error as error:
+        raise ConfigurationError(f"{where}: {error}", hint=_HINT) from error
 
 
 def _check_columns(path: Path, number: int, columns: list[str]) -> None:
@@ -191,8 +200,8 @@ def _time(where: str, said: str, trigger_time: datetime) -> datetime:
         if said.startswith(("+", "-")):
             return trigger_time + timedelta(seconds=float(said))
         time = datetime.fromisoformat(said)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(
             f"{where}: time: {said!r} is no time", hint="2026-11-22T07:30:00Z, or +600 after the burst"
         ) from error
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -10,7 +10,9 @@ from archive import Archive
 from archive.bundle.manifest import BundleManifest
 from archive.bundle.unpacking import unpack
 from console import settings
+from console.replay import case
 from console.state import State, archive_files, archive_url
+from followup.errors import ConfigurationError
 from tests.console.cli import followup
 
 KEPT = Path(__file__).parents[1] / "replay" / "bundles"
@@ -71,6 +73,30 @@ def test_a_record_that_lacks_something_is_no_test_case(state: State, tmp_path: P
     assert not list((tmp_path / "nights").iterdir())
 
 
+@pytest.mark.parametrize("before", [b"", b"an earlier one"])
+def test_a_case_that_is_refused_leaves_all_as_it_was(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    followup("import", KEPT / "small.tar.zst", "--state", state.root)
+    suite = tmp_path / "nights"
+    suite.mkdir()
+    kept = suite / f"{CAMPAIGN}.tar.zst"
+    if before:
+        kept.write_bytes(before)
+    seen: list[Path] = []
+
+    def refused(_text: str, *, source: str) -> None:
+        seen.extend(suite.glob("*.tar.zst"))
+        raise ConfigurationError(f"{source}: no strategies")
+
+    monkeypatch.setattr(case, "load_strategies", refused)
+    answer = followup("export", CAMPAIGN, "--to-suite", suite, "--state", state.root)
+    assert answer.status == 2
+    assert answer.complaint.startswith(f"{CAMPAIGN} cannot be a test case: the strategies of")
+    assert seen == list(suite.iterdir()) == ([kept] if before else []), "the suite never saw it"
+    assert not before or kept.read_bytes() == before
+
+
 def test_a_damaged_bundle_is_refused_in_one_line(state: State, tmp_path: Path) -> None:
     path = tmp_path / "half.tar.zst"
     path.write_bytes((KEPT / "small-light.tar.zst").read_bytes()[:9000])
@@ -105,3 +131,13 @@ def test_what_cannot_be_replayed_is_said_in_one_line(
     answer = followup("replay", *words, "--state", state.root)
     assert answer.status == 2
     assert answer.complaint == complaint
+
+
+def test_import_makes_an_archive_where_there_is_none(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert followup("show", CAMPAIGN, "--state", elsewhere).status == 2
+    assert not elsewhere.exists()
+    for _ in range(2):
+        answer = followup("import", KEPT / "small-light.tar.zst", "--state", elsewhere)
+        assert answer.status == 0, answer.err
+    assert "completed" in followup("show", CAMPAIGN, "--state", elsewhere).out

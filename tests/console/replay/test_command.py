@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from console.replay import playing
-from console.replay.light import PlayedReduction
+from console.replay.telescope.light import PlayedReduction
 from console.replay.verdict import Verdict
-from tests.console.cli import followup
+from tests.console.cli import child, followup
 from tests.console.replay.test_suite import verdict
+from tests.flows.prefect import until
 
 KEPT = Path(__file__).parent / "bundles"
 LIGHT = KEPT / "small-light.tar.zst"
@@ -83,6 +84,16 @@ def test_a_suite_for_scripts(suite: Path, tmp_path: Path) -> None:
     assert broken["problem"].endswith("it is cut off")
     assert (whole["bundle"], whole["good"]) == ("whole.tar.zst", True)
     assert [path.name for path in work.iterdir()] == ["whole"], "each has a folder of its own"
+
+
+@pytest.mark.integration
+def test_who_is_terminated_leaves_nothing(tmp_path: Path) -> None:
+    with child("replay", LIGHT, "--speed", "1", TMPDIR=str(tmp_path)) as process:
+        until(lambda: list(tmp_path.glob("followup-replay-*/state/csc/password")))
+        process.terminate()
+        process.communicate(timeout=120.0)
+        assert process.returncode != 0
+    assert not list(tmp_path.glob("followup-*"))
 
 
 @pytest.mark.integration

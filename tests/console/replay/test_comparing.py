@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from console.replay.comparing import Then, dataset_lines, disorder, packet_lines
 from console.replay.difference import USUAL
+from console.replay.heard import Heard
 from console.replay.keys import Key, about
-from console.replay.others import Heard
 from console.replay.verdict import Sameness
 from voevent.build import build
 from voevent.kinds import Header, Receipt, ReceiptOutcome

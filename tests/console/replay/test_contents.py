@@ -14,6 +14,7 @@ from astropy.io import fits
 from agents.gft import frames
 from agents.gft.frames import write_raw
 from agents.gft.reduction.store import write_atomically
+from console.replay import contents
 from console.replay.contents import timeless_digest
 from console.replay.stillness import CountingLoop
 from followup.devices import FrameType, RawFrame
@@ -49,6 +50,10 @@ def test_a_raw_frame_is_what_the_camera_gave(tmp_path: Path, monkeypatch: pytest
     assert first.read_bytes() != again.read_bytes(), "compressed in another way"
     assert timeless_digest(first) == timeless_digest(again) == timeless_digest(restamped(first))
     assert timeless_digest(other) != timeless_digest(first)
+
+
+def test_not_all_frames_ever_seen_are_remembered() -> None:
+    assert contents._digest_of_raw.cache_info().maxsize == contents._KNOWN
 
 
 def test_other_files_are_their_bytes_without_stamps(tmp_path: Path) -> None:

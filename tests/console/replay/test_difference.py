@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.replay.difference import decided, differences, timeless
+from console.replay.decisions import decided
+from console.replay.difference import differences, timeless
 from voevent.kinds import (
     Closing,
     Content,
@@ -138,7 +139,66 @@ def test_decisions_are_compared_rule_by_rule() -> None:
     assert not other.allowed
 
 
+def test_a_new_decision_moves_no_other() -> None:
+    then = [{"rule": f"rule {number}", "text": f"since 2026-11-09 10:3{number}"} for number in range(3)]
+    new = {"rule": "weather", "text": "it may rain"}
+    found = decided(then, [new, *then])
+    assert [rule for rule, _ in found] == ["weather", "rule 0", "rule 1", "rule 2"]
+    [more, *same] = [difference for _, difference in found]
+    assert more is not None
+    assert (more.recorded, more.replayed, more.allowed) == ("not decided", "it may rain", False)
+    assert same == [None, None, None]
+    [less, *same] = [difference for _, difference in decided([new, *then], then)]
+    assert less is not None
+    assert (less.recorded, less.replayed) == ("it may rain", "not decided")
+    assert same == [None, None, None]
+
+
+def test_points_that_are_close_in_time_are_told_apart() -> None:
+    close = replace(CURVE, points=(point(100.0, 17.0), point(101.5, 17.4), point(101.5, 18.0, None)))
+    assert differences(close, close) == []
+    lost = replace(close, points=close.points[1:])
+    [found] = differences(close, lost)
+    assert (found.what, found.replayed, found.allowed) == ("r at T0 + 100 s (t1)", "not measured", False)
+
+
+def test_a_point_may_be_a_little_later_wherever_that_is() -> None:
+    """Of 101.9 s and 102.1 s one is nearer to 100, the other to 104."""
+    for then_s in (101.9, 100.0):
+        then, now = (replace(CURVE, points=(point(t_s, 17.0),)) for t_s in (then_s, then_s + 0.2))
+        [found] = differences(then, now)
+        assert (found.what, found.allowed) == (f"r at T0 + {then_s:.0f} s (t1): time", True)
+    then, now = (replace(CURVE, points=(point(t_s, 17.0),)) for t_s in (100.0, 102.5))
+    far = [each.replayed for each in differences(then, now)]
+    assert far == ["not measured", "17.000 ± 0.100"]
+
+
+def test_a_counterpart_where_the_right_ascension_begins_anew() -> None:
+    then, now = (
+        replace(CURVE, source=SkyPosition(ra_deg=ra_deg, dec_deg=40.0)) for ra_deg in (359.99999, 0.00001)
+    )
+    [found] = differences(then, now)
+    assert found.allowed
+    assert found.replayed.endswith("(0.06 arcsec away)")
+
+
 def test_times_in_texts_are_masked() -> None:
     assert timeless("first epoch 2026-11-09 10:31:09 UTC at 36 deg") == "first epoch … at 36 deg"
     assert timeless("it had to begin by 08:12:00 UTC") == "it had to begin by …"
     assert timeless("4 of 5 tasks") == "4 of 5 tasks"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "allowed"),
+    [("2 of 2", "3 of 3", True), ("0 of 2", "0 of 1", True), ("2 of 2", "0 of 2", False)],
+)
+def test_how_many_exposures_a_later_trigger_finds_depends_on_when_it_comes(
+    then: str, now: str, allowed: bool
+) -> None:
+    text = "exposures show the position in force and stand"
+    [(_, found)] = decided(
+        [{"rule": "good-exposures", "text": f"{then} {text}"}],
+        [{"rule": "good-exposures", "text": f"{now} {text}"}],
+    )
+    assert found is not None
+    assert found.allowed is allowed

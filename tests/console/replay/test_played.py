@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from console.replay.clock import JumpingClock
-from console.replay.devices import Tape, played_telescope
 from console.replay.errors import ReplayError
+from console.replay.telescope.devices import Tape, played_telescope
 from followup.clock import Clock
 from followup.devices import FrameType, RawFrame, Telescope
 from followup.errors import DeviceError

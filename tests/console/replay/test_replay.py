@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from agents.gft.reduction.field import FieldReduction
-from console.replay import stage
-from console.replay.devices import PlayedMount
 from console.replay.playing import replay_bundle
 from console.replay.record import Recording
+from console.replay.telescope import stage
+from console.replay.telescope.devices import PlayedMount
 from console.replay.verdict import Sameness, Verdict
 from followup.limits import Limits
 from followup.story import Ended, Shown, Story

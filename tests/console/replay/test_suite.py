@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from console.replay import serving
 from console.replay.errors import ReplayError
 from console.replay.serving import Replay, ReplayService
 from console.replay.showing_suite import status_of, suite_data
@@ -89,9 +90,9 @@ def wanted(bundle: str = "", **facts: str) -> dict[str, str]:
 
 
 def test_a_suite_is_replayed_in_order_and_told_as_one(service: Callable[..., ReplayService]) -> None:
-    serving = service()
-    assert serving.bundles() == ("a-good.tar.zst", "b-good.tar.zst")
-    end, events = ended(serving.begin(wanted()))
+    desk = service()
+    assert desk.bundles() == ("a-good.tar.zst", "b-good.tar.zst")
+    end, events = ended(desk.begin(wanted()))
     assert (end.state, end.name) == (StepState.COMPLETED, "As recorded")
     begun = [event.name for event in events if isinstance(event, StepStarted)]
     assert begun == ["a-good.tar: play the record", "b-good.tar: play the record"]
@@ -133,8 +134,37 @@ def test_a_fault_of_ours_is_told(service: Callable[..., ReplayService]) -> None:
     def faulty(*_facts: object) -> list[Verdict]:
         raise ValueError("a fault")
 
-    end, _ = ended(service(faulty).begin(wanted()))
+    end, events = ended(service(faulty).begin(wanted()))
+    assert (end.state, end.name) == (StepState.FAILED, "Cannot be replayed")
+    assert end.message == "ValueError: a fault; ValueError: a fault"
+    [rows] = [event.table for event in events if isinstance(event, Shown)]
+    assert len(rows) == 2, "it keeps no other bundle from it"
+
+
+def test_a_fault_of_the_service_is_logged(
+    service: Callable[..., ReplayService], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(_folder: Path) -> None:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(serving, "bundles_in", faulty)
+    end, _ = ended(service().begin(wanted()))
     assert (end.state, end.name, end.message) == (StepState.FAILED, "Broke off", "ValueError: a fault")
+    assert "what was ordered broke off" in caplog.text
+
+
+def test_a_fault_with_one_bundle_is_logged_and_keeps_no_other_from_it(
+    nights: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(path: Path) -> list[Verdict]:
+        if path.name.startswith("a"):
+            raise KeyError("rule")
+        return [verdict(path.name)]
+
+    first, second = replay_each(bundles_in(nights), faulty)
+    assert first.problem == "KeyError: 'rule'"
+    assert "Traceback" in caplog.text
+    assert second.good
 
 
 def test_who_cancels_stops_after_the_bundle_that_is_played(service: Callable[..., ReplayService]) -> None:

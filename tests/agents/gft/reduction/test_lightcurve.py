@@ -20,6 +20,7 @@ def flux(ujy: float, err: float = 1.0, *, scatter: float = 0.0) -> Flux:
         scale_err_mag=0.002,
         scatter_mag=scatter,
         starlike=True,
+        blended=False,
     )
 
 

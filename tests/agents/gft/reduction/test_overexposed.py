@@ -63,11 +63,18 @@ def test_a_star_that_the_survey_has_without_a_magnitude_explains_it(bright):
     assert overexposed(image, saturated, nameless, "r", (CENTRE, RADIUS_DEG)) is None
 
 
-@pytest.mark.parametrize(("length", "told"), [(2, False), (4, True)])
-def test_one_or_two_pixels_are_a_cosmic_ray(bright, length, told):
+LINE = [(0, k) for k in range(5)]
+DIAGONAL = [(k, k) for k in range(5)]
+ROUND = [(row, column) for row in range(3) for column in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"), [(LINE[:2], False), (LINE, False), (DIAGONAL, False), (ROUND, True)]
+)
+def test_cosmic_rays_are_small_or_streaks(bright, shape, told):
     image, saturated, stars = bright
     patch = np.zeros_like(saturated)
-    dark = np.s_[256, 256 : 256 + length]
+    dark = tuple(256 + np.transpose(shape))
     patch[dark] = True
     pixels = image.pixels.copy()
     pixels[dark] = 1e5

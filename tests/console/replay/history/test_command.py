@@ -43,6 +43,15 @@ def test_what_cannot_be_is_refused_at_once(burst, words, complaint):
     assert answer.hint
 
 
+def test_a_telescopes_name_that_is_none_is_refused(burst, tmp_path):
+    alerts, table = burst
+    site = tmp_path / "site.toml"
+    site.write_text('name = "gft-a"\nmodel = "gft-spm"\n', encoding="utf-8")
+    answer = followup("replay", alerts, "--lightcurve", table, "--telescope", "spm", "--site", site)
+    assert answer.status == 2
+    assert "'spm' is not a telescope's name" in answer.complaint
+
+
 def test_a_table_that_is_none_is_refused(burst):
     alerts, table = burst
     table.write_text("nothing\n", encoding="utf-8")

@@ -36,6 +36,9 @@ def _row(*, t_s="100.0", mag="17.0", err="0.1", filter_name="r", system="AB", du
         ("B", "Johnson", "B", 16.91),
         ("V", "", "V", 17.02),
         ("Z", "AB", "Z", 17.0),
+        ("R_c", "AB", "R", 17.0),
+        ("I_C", "AB", "I", 17.0),
+        ("K_s", "AB", "K", 17.0),
     ],
 )
 def test_magnitudes_are_made_ab_ones(tmp_path, filter_name, system, band, ab):
@@ -52,6 +55,7 @@ def test_magnitudes_are_made_ab_ones(tmp_path, filter_name, system, band, ab):
         (_row(t_s="-50.2"), EARLY),
         (_row(filter_name="white"), NO_PASSBAND),
         (_row(filter_name="CR"), NO_PASSBAND),
+        (_row(filter_name="r_Gunn"), NO_PASSBAND),
         (_row(filter_name="UVW2"), NO_PASSBAND),
         (_row(system="Martian"), NO_SYSTEM),
         (_row(dust_free="y"), DUST_FREE),
@@ -91,6 +95,15 @@ def test_blanks_part_columns_and_remarks_are_passed_over(tmp_path):
         ([_row() + "\tmore"], HEAD, "line 2: 10 values in 9 columns"),
         (["100 17"], "Time(s) Mag", "has no column magerr, filter: its first line names time, mag"),
         (["1 17 0.1 r"], "Time(d) Mag MagErr Filter", "times must be in seconds"),
+        (["1 17 0.1 r me"], "Time(d) Mag MagErr Filter Source(s)", "times must be in seconds"),
+        (["1 17 18 0.1 r"], "Time(s) Mag(AB) Mag(Vega) MagErr Filter", "several columns mag"),
+        (["1 2 17 0.1 r"], "Time(s) Time Mag MagErr Filter", "several columns time"),
+        ([_row(err="1e200")], HEAD, "line 2: magerr is 1e200, which is not within 0 and 10"),
+        ([_row(err="-1")], HEAD, "line 2: magerr is -1"),
+        ([_row(mag="1e308")], HEAD, "line 2: mag is 1e308, which is not within -30 and 60"),
+        ([_row(mag="-1e308")], HEAD, "line 2: mag is -1e308"),
+        ([_row(t_s="1e308")], HEAD, "line 2: time is 1e308, which is not within"),
+        ([_row(mag="-10000")], HEAD, "line 2: mag is -10000"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_line(tmp_path, rows, head, told):
@@ -98,6 +111,25 @@ def test_what_cannot_be_read_is_refused_with_its_line(tmp_path, rows, head, told
         read_published(_table(tmp_path, *rows, head=head))
     assert told in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("head", "ab"),
+    [
+        ("Time Mag(AB) MagErr Filter", 17.0),
+        ("Time(s) Mag(Vega) MagErr(mag) Filter", 17.21),
+        ("\ufeffTime(sec) Mag(mag) MagErr Filter", 17.21),
+    ],
+)
+def test_the_first_line_may_say_units_and_the_system(tmp_path, head, ab):
+    (point,) = read_published(_table(tmp_path, "100 17 0.1 R", head=head)).points
+    assert (point.t_s, point.mag) == (100.0, pytest.approx(ab))
+
+
+def test_a_points_own_system_goes_before_that_of_all(tmp_path):
+    head = "Time(s)\tMag(Vega)\tMagErr\tFilter\tSystem"
+    table = _table(tmp_path, "100\t17\t0.1\tR\tAB", "200\t17\t0.1\tR\t", head=head)
+    assert [point.mag for point in read_published(table).points] == [17.0, pytest.approx(17.21)]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from console.replay import simulated
 from console.replay.clock import JumpingClock
 from console.replay.errors import ReplayError
 from console.replay.record import Recording
+from console.replay.telescope import simulated
 from console.replay.whatif.imagined import Imagined, imagine
 from console.replay.whatif.light import recorded_burst
 from console.replay.whatif.supposition import Supposition

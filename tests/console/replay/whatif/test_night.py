@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from console.replay.difference import Difference
+from console.replay.suite import Problem
+from console.replay.whatif import playing
 from console.replay.whatif.comparison import Comparison, since
 from console.replay.whatif.frames import FrameFacts
 from console.replay.whatif.night import Night, night_of
 from console.replay.whatif.showing import headline, rows, show_comparison
+from console.replay.whatif.suite import Supposed, status_of
+from tests.console.cli import followup
 from voevent.kinds import (
     Closing,
     Content,
@@ -164,6 +169,21 @@ def test_both_nights_stand_side_by_side() -> None:
     # And the other way round: what is new has its rows, too.
     other = {row.what: (row.then, row.now) for row in comparison(night([], []), night(SAID, FRAMES)).rows()}
     assert other["r: points"] == ("none", "2 measured")
+
+
+@pytest.mark.parametrize(("faults", "status"), [((), 0), (("said before committed",), 1)])
+def test_only_a_broken_rule_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: tuple[str, ...], status: int
+) -> None:
+    found = comparison(night(SAID, FRAMES), night([], []), faults=faults)
+    monkeypatch.setattr(playing, "what_if", lambda *_, **__: found)
+    bundle = tmp_path / "b.tar.zst"
+    bundle.touch()
+    assert followup("replay", bundle, "--shift", "1h").status == status
+    assert followup("replay", "--suite", tmp_path, "--shift", "1h").status == status
+    suite = [Supposed(name="a", found=found), Supposed(name="b", found=Problem(text="damaged", hint=""))]
+    assert status_of(suite[:1]) == status
+    assert status_of(suite) == 2
 
 
 def test_it_is_told_to_people_and_to_scripts() -> None:

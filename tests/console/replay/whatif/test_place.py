@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.replay.errors import ReplayError
 from console.replay.record import Recording
+from console.replay.site_record import place_of
 from console.replay.whatif import place
-from console.replay.whatif.frames import FrameFacts, recorded_frames
+from console.replay.whatif.frames import FrameFacts, frames_of, recorded_frames
 from console.replay.whatif.place import given_observatory, recorded_observatory
 from followup.errors import ConfigurationError, FollowupError
+from simulators.sites import KNOWN_TELESCOPES
 
 KEPT = Path(__file__).parents[1] / "bundles"
 
@@ -96,11 +101,62 @@ def test_the_site_that_a_record_encloses(tmp_path: Path) -> None:
         ("site.json", "{", "is no site"),
         ("site.json", "[]", "is no site"),
         ("site.json", json.dumps({"site": {"name": "a"}}), "is no site"),
+        ("site.json", "[" * 200000, "is no site"),
+        ("site.toml", "a = " + "[" * 20000, "nested too deeply"),
     ],
 )
 def test_what_cannot_be_understood_is_refused(tmp_path: Path, name: str, text: str, complaint: str) -> None:
     with pytest.raises(FollowupError, match=complaint):
         given_observatory(written(tmp_path, text, name), "gft-spm")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("site", "latitude_deg", math.nan),
+        ("site", "latitude_deg", 137.0),
+        ("site", "horizon", 5),
+        ("instrument", "pixel_scale_arcsec", 0.0),
+        ("instrument", "zero_points", {}),
+        ("instrument", "zero_points", [[["r"], 24.0]]),
+    ],
+)
+def test_an_enclosed_site_must_be_one(tmp_path: Path, section: str, key: str, value: object) -> None:
+    recording = Recording.read(KEPT / "small-light.tar.zst", tmp_path)
+    said = json.loads(recording.enclosed("logs/site.json").read_bytes())
+    said[section][key] = value
+    with pytest.raises(ConfigurationError, match="is no site"):
+        given_observatory(written(tmp_path, json.dumps(said), "site.json"), "gft-spm")
+
+
+@pytest.mark.parametrize("name", KNOWN_TELESCOPES)
+def test_what_a_telescope_encloses_is_read_back(name: str) -> None:
+    model = KNOWN_TELESCOPES[name]
+    said = json.loads(json.dumps({"site": asdict(model.site), "instrument": asdict(model.instrument)}))
+    assert place_of(said, "a record") == (model.site, model.instrument)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("files/t1/reduced/bad.fits", b"SIMPLE  = garbage" * 300),
+        ("files/t1/reduced/bad.fits", b"nothing of the kind"),
+    ],
+)
+def test_a_frame_that_is_none_is_told(tmp_path: Path, name: str, raw: bytes) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(raw)
+    with pytest.raises(ReplayError, match=r"header of bad\.fits cannot be understood"):
+        frames_of([path])
+
+
+def test_a_header_that_is_none_is_told(tmp_path: Path) -> None:
+    recording = Recording.read(KEPT / "small-light.tar.zst", tmp_path)
+    path = next(recording.bundle.folder.glob("headers/*/reduced/*.txt"))
+    path.write_bytes("EXPTIME = 5 / Bögen".encode())
+    with pytest.raises(ReplayError, match="cannot be understood"):
+        recorded_frames(recording)
 
 
 def test_a_site_file_that_is_none(tmp_path: Path) -> None:

@@ -68,3 +68,11 @@ def test_a_catalogue_of_no_use_is_refused(tmp_path: Path) -> None:
         RecordedStars(catalogue(tmp_path / "c.fits", mag_R=[15.0], err_R=[0.1]), seed=1)
     with pytest.raises(ReplayError, match="cannot be read"):
         RecordedStars(tmp_path / "none.fits", seed=1)
+    columns = [fits.Column(name=name, format="D", array=np.ones(2)) for name in ("dec", "mag_r", "err_r")]
+    table = fits.BinTableHDU.from_columns(columns)
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "placeless.fits")
+    with pytest.raises(ReplayError, match="cannot be read: there is no column ra"):
+        RecordedStars(tmp_path / "placeless.fits", seed=1)
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((4, 4)))]).writeto(tmp_path / "image.fits")
+    with pytest.raises(ReplayError, match="cannot be read: there is an image"):
+        RecordedStars(tmp_path / "image.fits", seed=1)

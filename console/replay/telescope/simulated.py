@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from console.replay.calibration import masters_taken
-from console.replay.scene import Scene, SceneOf
+from console.replay.telescope.calibration import masters_taken
+from console.replay.telescope.scene import Scene, SceneOf
 from console.replay.whatif.place import Observatory
 from console.replay.whatif.weather import Weather
 from followup.catalogue import ReferenceCatalogue
@@ -103,8 +103,8 @@ def given_strategies(path: Path) -> str:
 class _Lights(Bursts):
     """The bursts of a sky in which nothing more will go off."""
 
-    all: tuple[SimulatedBurst, ...]
+    few: tuple[SimulatedBurst, ...]
 
     def bursts(self) -> Sequence[SimulatedBurst]:
         """All of them."""
-        return self.all
+        return self.few

@@ -9,28 +9,28 @@ relayed, and accepted.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from console.replay.conversation import Conversation, Said
+from console.replay.errors import ReplayError
+from console.replay.heard import Heard, Witness
+from console.replay.insisting import insist
 from console.replay.keys import Key, Names
 from followup.clock import Clock
 from followup.names import CSC, RELAY, topic_of
-from messaging.session import Arrival, Envelope, Session, SessionDownError
+from messaging.session import Arrival, Envelope, Session
 from voevent.build import build
 from voevent.errors import VOEventError
-from voevent.kinds import Content, Header, Receipt, ReceiptOutcome
-from voevent.packet import Packet
+from voevent.kinds import Header, Receipt, ReceiptOutcome
 from voevent.parse import parse
 from voevent.read import read
 
 log = logging.getLogger(__name__)
-
-_AGAIN_S = 10.0
-"""A trigger that is not answered is sent again (wall clock)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,27 +50,12 @@ _USUAL = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
-    """A packet of the party under test, when it first came."""
-
-    packet: Packet
-    header: Header
-    content: Content
-    key: Key
-    time: datetime
-
-
 @dataclass
 class _Exchange:
     """A packet of the telescope and its receipts so far."""
 
     said: list[Envelope] = field(default_factory=list)
     settled: bool = False
-
-
-Witness = Callable[[Heard], Coroutine[Any, Any, str]]
-"""Looks at the party under test at the moment something is heard of it; tells what is wrong, if anything."""
 
 
 class PlayedCentre:
@@ -80,8 +65,8 @@ class PlayedCentre:
     ----------
     csc, relay
         Sessions of the two, open, on the replay's own server.
-    sky, wall
-        The replay's clock, and the machine's.
+    sky
+        The replay's clock.
 
     Attributes
     ----------
@@ -98,7 +83,6 @@ class PlayedCentre:
         csc: Session,
         relay: Session,
         sky: Clock,
-        wall: Clock,
         witness: Witness,
     ) -> None:
         self.conversation = conversation
@@ -106,7 +90,7 @@ class PlayedCentre:
         self.heard: list[Heard] = []
         self.complaints: list[str] = []
         self._csc, self._relay = csc, relay
-        self._sky, self._wall = sky, wall
+        self._sky = sky
         self._witness = witness
         self._names = Names()
         self._replies = _replies(conversation)
@@ -154,17 +138,18 @@ class PlayedCentre:
         packet = trigger.packet
         answered = self._unanswered[packet.sha256] = asyncio.Event()
         envelope = Envelope(raw=packet.raw, id=packet.id, body=packet.description)
-        while not answered.is_set():
-            try:
-                await self._csc.send(self.telescope, envelope)
-            except SessionDownError as error:
-                log.warning("the trigger is sent again: %s", error)
-            waiting = asyncio.ensure_future(answered.wait())
-            resting = asyncio.ensure_future(self._wall.sleep(_AGAIN_S))
-            await asyncio.wait({waiting, resting}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            resting.cancel()
-        del self._unanswered[packet.sha256]
+
+        async def dealt_with(at_most_s: float) -> bool:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(answered.wait(), at_most_s)
+            return answered.is_set()
+
+        try:
+            await insist(envelope, partial(self._csc.send, self.telescope), dealt_with)
+        except ReplayError as error:
+            self.complaints.append(str(error))
+        finally:
+            del self._unanswered[packet.sha256]
 
     # --- what the relay hears ------------------------------------------------------------------------
 

@@ -15,10 +15,10 @@ from agents.gft.closing import LOGS
 from console.replay.contents import digests
 from console.replay.conversation import Conversation
 from console.replay.course import BEFORE, Course, run_through
-from console.replay.others import Heard
+from console.replay.heard import Heard
 from console.replay.record import Recording
-from console.replay.scene import SceneOf, recorded_scene
-from console.replay.stage import Stage, staged
+from console.replay.telescope.scene import SceneOf, recorded_scene
+from console.replay.telescope.stage import Stage, staged
 from console.state import State
 from transfer.errors import ManifestError
 from transfer.local import file_digest

@@ -14,11 +14,12 @@ from console.replay.comparing import (
     without_times,
 )
 from console.replay.contents import digests
-from console.replay.difference import USUAL, Tolerance, decided, timeless
+from console.replay.decisions import decided
+from console.replay.difference import USUAL, Tolerance, timeless
 from console.replay.keys import Key, spelt
 from console.replay.parties import Party
 from console.replay.record import Recording
-from console.replay.run import Replayed
+from console.replay.telescope.run import Replayed
 from console.replay.verdict import Line, Verdict, sameness
 from voevent.kinds import Kind, Receipt
 

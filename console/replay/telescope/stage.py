@@ -21,10 +21,10 @@ from console import settings
 from console.replay.clock import JumpingClock, LookingClock
 from console.replay.conversation import Conversation
 from console.replay.grounds import laid_out
-from console.replay.light import UndrawnPlanner
-from console.replay.others import PlayedCentre
-from console.replay.scene import Scene, SceneOf
 from console.replay.stillness import CountedJournal
+from console.replay.telescope.light import UndrawnPlanner
+from console.replay.telescope.player import PlayedCentre
+from console.replay.telescope.scene import Scene, SceneOf
 from console.replay.witness import uncommitted
 from console.set_aside import JOURNAL
 from console.state import State
@@ -107,7 +107,7 @@ async def staged(
         journal = CountedJournal(Store(folder / JOURNAL, wall=wall, max_packet_bytes=MAX_PACKET_BYTES))
         stack.callback(journal.close)
         witness = partial(uncommitted, journal)
-        others = PlayedCentre(conversation, csc=csc, relay=relay, sky=sky, wall=wall, witness=witness)
+        others = PlayedCentre(conversation, csc=csc, relay=relay, sky=sky, witness=witness)
         stack.push_async_callback(others.stop)
         bench = _bench(scene, planner, folder, config, journal=journal, sky=sky, wall=wall)
         stack.callback(bench.close)

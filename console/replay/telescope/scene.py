@@ -10,9 +10,9 @@ from functools import partial
 from agents.gft.local_catalogue import LocalCatalogue
 from agents.gft.reduction.calibration import Masters, read_masters
 from agents.gft.reduction.port import Reduction, on_site
-from console.replay.devices import Frames, played_telescope
-from console.replay.light import NO_MASTERS, Headers, NoStars, PlayedReduction
 from console.replay.record import Recording
+from console.replay.telescope.devices import Frames, played_telescope
+from console.replay.telescope.light import NO_MASTERS, Headers, NoStars, PlayedReduction
 from followup.catalogue import ReferenceCatalogue
 from followup.clock import Clock
 from followup.devices import Telescope
