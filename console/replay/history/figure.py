@@ -52,6 +52,9 @@ def history_figure(
         own = [point for point in comparison.points if point.filter == name]
         _draw_recovered(upper, lower, own, name)
     _scale(upper, lower, comparison, span)
+    # Once for all filters: what they look like needs no colour.
+    upper.plot([], [], linestyle="none", marker=".", markersize=6, color=MUTED, label="published")
+    upper.plot([], [], color=MUTED, linewidth=0.8, label="the sky made of it")
     handles, labels = upper.get_legend_handles_labels()
     upper.legend(handles, labels, frameon=False, fontsize=8, loc="upper right", ncols=2)
     return to_png(figure)
@@ -74,10 +77,10 @@ def _draw_sky(
         yerr=[point.mag_err for point in near],
         linestyle="none",
         marker=".",
-        markersize=4,
+        markersize=6,
         color=filter_colour(name),
-        alpha=0.3,
-        elinewidth=0.6,
+        alpha=0.5,
+        elinewidth=0.8,
         zorder=1,
     )
     times = np.geomspace(*span, 240)
