@@ -1,7 +1,7 @@
 """A process with all sites' agents, each showing its work in Prefect: campaigns on command.
 
 A line with a burst's name triggers its telescope; the answers tell how the campaign gets on. With the word
-``stuck`` behind it its first exposure never ends by itself. Prefect reads its settings at import and starts
+``stuck`` behind it its exposures never end by themselves. Prefect reads its settings at import and starts
 threads of its own, so this is not the process of the tests.
 """
 
@@ -33,7 +33,7 @@ async def play(world: World, burst: str) -> None:
     """Trigger on a burst; tell when the telescope was told to move, and when all is over."""
     burst, *stuck = burst.split()
     if stuck:
-        world.gft.hold("camera.expose", 1)
+        world.gft.faults["camera.expose"] = asyncio.Event().wait
     world.turn_back()
     [made] = await world.csc.agent.trigger(alert(burst=burst), [GFT])
     packet = made.packet
